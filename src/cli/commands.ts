@@ -1,0 +1,64 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** A whole number above zero. */
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number above 0');
+  return value;
+}
+
+type Done = (code: number) => void;
+
+/** Each command's own file is imported when it is called, so that `--help` loads none of them. */
+export function addCommands(program: Command, done: Done): void {
+  program
+    .command('init')
+    .description('write a first rollcall.yaml and .env to fill in')
+    .action(async (options, command) => done(await (await import('./commands/init.ts')).init(options, command)));
+  program
+    .command('check [connection]')
+    .description('check config, folders, warehouse and credentials')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/check.ts')).check(name, options, command)),
+    );
+  program
+    .command('preview <connection>')
+    .description('show the first users as they would be loaded; writes nothing')
+    .option('--limit <n>', 'how many', positive, 10)
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/preview.ts')).preview(name, options, command)),
+    );
+  program
+    .command('sync [connection...]')
+    .description('load what changed, now, in this process')
+    .option('--allow-deletes', 'let one scan delete more than deletes.max_ratio; the proof is still asked for')
+    .action(async (names, options, command) =>
+      done(await (await import('./commands/sync.ts')).sync(names, options, command)),
+    );
+  addReading(program, done);
+}
+
+function addReading(program: Command, done: Done): void {
+  program
+    .command('runs [connection]')
+    .description('what ran, newest first')
+    .option('--limit <n>', 'how many', positive, 20)
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/runs.ts')).runs(name, options, command)),
+    );
+  program
+    .command('status')
+    .description('how each connection is doing')
+    .action(async (options, command) => done(await (await import('./commands/runs.ts')).status(options, command)));
+  program
+    .command('query <sql>')
+    .description('run SQL on the tables: a table, --json or --csv')
+    .option('--csv', 'comma-separated values')
+    .action(async (sql, options, command) =>
+      done(await (await import('./commands/query.ts')).query(sql, options, command)),
+    );
+  program
+    .command('demo')
+    .description('a local Pylon API, an embedded warehouse, two syncs and a few queries')
+    .action(async (options, command) => done(await (await import('./commands/demo.ts')).demo(options, command)));
+}

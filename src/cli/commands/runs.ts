@@ -1,0 +1,132 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Config, Connection } from '../../../config/types.ts';
+import type { Journal } from '../../contract/journal.ts';
+import type { Run } from '../../contract/run.ts';
+import { ledgerFile, readLedger } from '../../journal/ledger.ts';
+import { globalsOf } from '../globals.ts';
+import { duration, print, runObject, table } from '../print.ts';
+import { chosen, configOf } from '../workplace.ts';
+
+/** Looks into a connection's ledger without the lease; null when there is none yet. */
+async function withLedger<T>(config: Config, connection: Connection, look: (ledger: Journal) => T): Promise<T | null> {
+  const place = { connection: connection.name, source: connection.source.name, folder: config.state.dir };
+  if (!existsSync(ledgerFile(config.state.dir, connection.name))) return null;
+  return readLedger(place, look);
+}
+
+const listed = (run: Run): Record<string, unknown> => {
+  const { source, trigger, scheduled_at, started_at, finished_at } = run;
+  return { ...runObject(run), source, trigger, scheduled_at, started_at, finished_at };
+};
+
+/** `rollcall runs [connection]`: what ran, newest first. */
+export async function runs(name: string | undefined, options: { limit: number }, command: Command): Promise<number> {
+  const globals = globalsOf(command);
+  const config = await configOf(globals.config);
+  const found: Run[] = [];
+  for (const connection of chosen(config, name === undefined ? [] : [name])) {
+    found.push(...((await withLedger(config, connection, (ledger) => ledger.runs(options.limit))) ?? []));
+  }
+  const newest = found.toSorted((a, b) => b.started_at.localeCompare(a.started_at)).slice(0, options.limit);
+  if (globals.json) print(JSON.stringify(newest.map(listed)));
+  else if (newest.length === 0) print('no runs yet: `rollcall sync` makes the first');
+  else {
+    const names = [
+      'started',
+      'connection',
+      'kind',
+      'outcome',
+      'seen',
+      'new',
+      'changed',
+      'gone',
+      'back',
+      'rejected',
+      'took',
+      'error',
+    ];
+    const rows = newest.map(({ counts, ...run }) => [
+      run.started_at.slice(0, 19).replace('T', ' '),
+      run.connection,
+      run.kind,
+      run.outcome ?? 'running',
+      counts.seen,
+      counts.inserted,
+      counts.updated,
+      counts.deleted,
+      counts.restored,
+      counts.rejected,
+      duration(counts.duration_ms),
+      run.error?.message ?? '',
+    ]);
+    print(table(names, rows));
+  }
+  return 0;
+}
+
+interface Status {
+  readonly connection: string;
+  readonly source: string;
+  readonly last_run: { outcome: string; started_at: string; finished_at: string | null } | null;
+  readonly fresh_at: string | null;
+  readonly users: number;
+  readonly open_scan: { kind: string; pages: number; seen: number; moved_at: string } | null;
+  readonly trouble: string | null;
+  readonly ledger: string;
+}
+
+function trouble(last: Run | undefined): string | null {
+  if (last === undefined) return 'never ran';
+  if (last.outcome === null) return 'running, or its process ended without a word';
+  if (last.outcome === 'ok') return null;
+  return last.error === null ? `the last run was ${last.outcome}` : `${last.outcome}: ${last.error.message}`;
+}
+
+function statusOf(connection: Connection, folder: string, ledger: Journal | null): Status {
+  const past = ledger?.runs(200) ?? [];
+  const last = past[0];
+  const scan = ledger?.scan() ?? null;
+  return {
+    connection: connection.name,
+    source: connection.source.name,
+    last_run:
+      last === undefined
+        ? null
+        : { outcome: last.outcome ?? 'running', started_at: last.started_at, finished_at: last.finished_at },
+    fresh_at: past.find((run) => run.outcome === 'ok')?.finished_at ?? null,
+    users: ledger?.facts().live ?? 0,
+    open_scan:
+      scan === null
+        ? null
+        : { kind: scan.kind, pages: scan.pages, seen: ledger?.seenCount() ?? 0, moved_at: scan.moved_at },
+    trouble: trouble(last),
+    ledger: ledgerFile(folder, connection.name),
+  };
+}
+
+/** `rollcall status`: how each connection is doing. */
+export async function status(_options: object, command: Command): Promise<number> {
+  const globals = globalsOf(command);
+  const config = await configOf(globals.config);
+  const all: Status[] = [];
+  for (const connection of config.connections.values()) {
+    const found = await withLedger(config, connection, (ledger) => statusOf(connection, config.state.dir, ledger));
+    all.push(found ?? statusOf(connection, config.state.dir, null));
+  }
+  if (globals.json) print(JSON.stringify(all));
+  else {
+    const names = ['connection', 'source', 'users', 'fresh at', 'last run', 'open scan', 'trouble'];
+    const rows = all.map((s) => [
+      s.connection,
+      s.source,
+      s.users.toLocaleString('en-US'),
+      s.fresh_at?.slice(0, 19).replace('T', ' ') ?? 'never',
+      s.last_run?.outcome ?? '',
+      s.open_scan === null ? '' : `${s.open_scan.kind}, ${s.open_scan.pages} pages, ${s.open_scan.seen} users`,
+      s.trouble ?? '',
+    ]);
+    print(table(names, rows));
+  }
+  return 0;
+}

@@ -1,0 +1,98 @@
+import Table from 'cli-table3';
+import type { Run } from '../contract/run.ts';
+
+/** Results go to stdout, one line at a time; everything else goes to stderr. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const CELL_WIDTH = 60;
+
+/** A value as a cell: short, on one line. */
+function cell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  // Control characters of a name must not reach the terminal.
+  const line = text.replaceAll(/\p{Cc}/gu, ' ');
+  return line.length > CELL_WIDTH ? `${line.slice(0, CELL_WIDTH - 1)}…` : line;
+}
+
+const PLAIN = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+};
+
+/** Rows as an aligned table under their names, without frames, so that it can be copied. */
+export function table(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const drawn = new Table({ chars: PLAIN, style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] } });
+  drawn.push(
+    [...names],
+    names.map((name) => '-'.repeat(name.length)),
+    ...rows.map((row) => row.map(cell)),
+  );
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** A run as `--json` prints it. */
+export function runObject(run: Run): Record<string, unknown> {
+  const { connection, run_id, kind, outcome, counts, kept, warnings, error } = run;
+  return {
+    connection,
+    run_id,
+    kind,
+    outcome,
+    ...counts,
+    ...(kept.unproven + kept.inactive > 0 ? { kept } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+    ...(error === null ? {} : { error }),
+  };
+}
+
+const number = (value: number): string => value.toLocaleString('en-US');
+
+/** Milliseconds as people say them. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${ms} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** What a run did, in a few lines for a person. */
+export function runText(run: Run): string {
+  const { counts, kept } = run;
+  const changes = [
+    counts.inserted > 0 && `${number(counts.inserted)} new`,
+    counts.updated > 0 && `${number(counts.updated)} changed`,
+    counts.restored > 0 && `${number(counts.restored)} back`,
+    counts.deleted > 0 && `${number(counts.deleted)} gone`,
+    counts.rejected > 0 && `${number(counts.rejected)} rejected`,
+    `${number(counts.unchanged)} unchanged`,
+  ].filter((part) => part !== false);
+  const cost = `${number(counts.pages)} pages, ${number(counts.requests)} requests, ${number(counts.statements)} statements`;
+  const lines = [
+    `${run.connection}: ${run.outcome} — ${number(counts.seen)} users seen: ${changes.join(', ')} (${cost}, ${duration(counts.duration_ms)})`,
+  ];
+  if (kept.inactive > 0)
+    lines.push(`  ${number(kept.inactive)} rows kept as inactive: no longer listed, still found by id`);
+  for (const warning of run.warnings) lines.push(`  note: ${warning}`);
+  if (counts.rejected > 0) lines.push(`  see why: select * from rejected_records`);
+  if (run.error !== null) lines.push(`  ${run.error.step === '' ? '' : `${run.error.step}: `}${run.error.message}`);
+  return lines.join('\n');
+}

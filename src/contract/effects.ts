@@ -1,0 +1,54 @@
+/**
+ * What the ledger believes of a user's row.
+ * `live`: in the warehouse as fingerprinted; `gone`: tombstoned or removed; `inactive`: kept, not listed, account off;
+ * `rejected`: no row, this content was refused; `stale`: row with older content, because this content was refused.
+ */
+export type Standing = 'live' | 'gone' | 'inactive' | 'rejected' | 'stale';
+
+/** A version of a user: what it is, and whether it is a row. Null fingerprint: never loaded. */
+export interface Version {
+  readonly fingerprint: string | null;
+  readonly standing: Standing;
+}
+
+/** What a batch does to users, each counted once. `same`: written although its content did not change. */
+export interface Effects {
+  inserted: number;
+  updated: number;
+  restored: number;
+  deleted: number;
+  same: number;
+}
+
+/** The version of a user whom nobody has met. */
+export const UNKNOWN: Version = { fingerprint: null, standing: 'rejected' };
+
+/** Effects of a batch that does nothing. */
+export function noEffects(): Effects {
+  return { inserted: 0, updated: 0, restored: 0, deleted: 0, same: 0 };
+}
+
+/** The part of a fingerprint that content decides; the part before it is the recipe. */
+export function contentOf(fingerprint: string | null): string {
+  return fingerprint === null ? '' : fingerprint.slice(fingerprint.indexOf(':') + 1);
+}
+
+const hasRow = (version: Version): boolean => version.standing !== 'gone' && version.standing !== 'rejected';
+
+/** What loading `next` does to a user whose row is `loaded`; null where nothing is left to do. */
+export function effect(loaded: Version, next: Version): keyof Effects | null {
+  if (!hasRow(next)) return hasRow(loaded) ? 'deleted' : null;
+  if (loaded.standing === 'gone') return 'restored';
+  if (loaded.standing === 'rejected') return 'inserted';
+  if (contentOf(loaded.fingerprint) !== contentOf(next.fingerprint)) return 'updated';
+  return loaded.fingerprint === next.fingerprint ? null : 'same';
+}
+
+/** Adds one batch's effects to a sum. */
+export function addEffects(sum: Effects, more: Effects, sign: 1 | -1 = 1): void {
+  sum.inserted += sign * more.inserted;
+  sum.updated += sign * more.updated;
+  sum.restored += sign * more.restored;
+  sum.deleted += sign * more.deleted;
+  sum.same += sign * more.same;
+}

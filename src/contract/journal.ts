@@ -1,0 +1,189 @@
+import type { Effects, Version } from './effects.ts';
+import type { Run } from './run.ts';
+import type { Row, SealedFile } from './warehouse.ts';
+
+/** A known user. `num` counts users in the order they were first met. */
+export interface Known extends Version {
+  readonly num: number;
+  readonly user_id: string;
+  /** What the warehouse has: the version itself, or the one before it while the newest is pending in the open batch. */
+  readonly loaded: Version;
+}
+
+/** A user's newest version, to be recorded with a page. `loaded` is what the warehouse has. */
+export interface Move {
+  readonly num: number;
+  readonly user_id: string;
+  /** The user was not known before this page. */
+  readonly fresh: boolean;
+  readonly next: Version;
+  readonly loaded: Version;
+}
+
+/** A record that could not be loaded, after column rules. */
+export interface Rejected {
+  readonly payload_hash: string;
+  readonly run_id: string;
+  readonly page: number;
+  readonly user_id: string | null;
+  readonly reason: string;
+  readonly payload: string;
+  readonly rejected_at: string;
+}
+
+/** Kinds of staged line (see STAGING_COLUMNS of src/sql). */
+export type Op = 'upsert' | 'delete' | 'purge' | 'reject' | 'refs' | 'role' | 'team';
+
+/** One line of a batch: a JSON object text of staged columns, all text or null, without its ordinal. */
+export interface Line {
+  readonly op: Op;
+  readonly json: string;
+}
+
+/** One page, diffed: everything that its ledger transaction records. */
+export interface Diffed {
+  /** In order; of two lines of one user the later one counts. */
+  readonly lines: readonly Line[];
+  readonly moves: readonly Move[];
+  /** Numbers of the users met on this page, repeats included. */
+  readonly seen: readonly number[];
+  readonly rejected: readonly Rejected[];
+  /** Change of the open batch's effects. */
+  readonly effects: Effects;
+  /** The page's place in the listing; null for changes that are no page (sweep, chosen users, refs). */
+  readonly place: Place | null;
+}
+
+/** Where a page stands in its listing. */
+export interface Place {
+  /** Where the listing goes on; null keeps the recorded place. */
+  readonly cursor: string | null;
+  /** Key of the first record where this page begins an answer, for the endless-listing guard; else null. */
+  readonly first: string | null;
+  /** The listing is complete with this page. */
+  readonly last: boolean;
+}
+
+/** The scan that is not finished. */
+export interface OpenScan {
+  readonly kind: 'sync' | 'backfill';
+  readonly recipe: string;
+  readonly started_at: string;
+  /** Time of the last recorded page, or of the beginning. */
+  readonly moved_at: string;
+  readonly cursor: string | null;
+  readonly pages: number;
+  /** The last page is recorded: what is left is the sweep. */
+  readonly complete: boolean;
+  readonly restarts: number;
+  /** Cursors and first records of the pages so far, for the endless-listing guard. */
+  readonly cursors: ReadonlySet<string>;
+  readonly firsts: ReadonlySet<string>;
+}
+
+/** A batch whose bytes and time are fixed. */
+export interface Batch extends SealedFile {
+  readonly seq: number;
+  readonly run_id: string;
+  /** RFC 3339 with microseconds, later than every earlier batch's whatever the clock says. */
+  readonly recorded_at: string;
+  readonly effects: Effects;
+  /** Kinds of line in the file. */
+  readonly ops: ReadonlySet<string>;
+}
+
+/** The ledger's own facts. */
+export interface LedgerFacts {
+  /** Null in a ledger that never met its warehouse. */
+  readonly epoch: string | null;
+  /** Number of the last batch that the warehouse has. */
+  readonly seq: number;
+  readonly batch_id: string;
+  readonly account: string | null;
+  /** Rows of `users` that are not tombstoned, as the ledger counts them. */
+  readonly live: number;
+  /** Identity of the warehouse's tables at the last look. */
+  readonly tables: string | null;
+  /** Hash of the table and view statements last prepared. */
+  readonly layout: string | null;
+  /** Hash of the roles and teams last staged. */
+  readonly refs: string | null;
+}
+
+/** What the open batch holds so far; times in RFC 3339, sizes in bytes. */
+export interface OpenBatch {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly opened_at: string | null;
+}
+
+/**
+ * The ledger and the spool of one connection, behind one interface. Used by the engine under the connection's lease.
+ * Every method happened wholly or not at all, also when the process is killed in it.
+ */
+export interface Journal {
+  facts(): LedgerFacts;
+  note(facts: Partial<LedgerFacts>): void;
+  /** A time later than every time handed out before: `max(now, last + 1 µs)`, RFC 3339 with microseconds. */
+  now(): string;
+
+  scan(): OpenScan | null;
+  beginScan(kind: 'sync' | 'backfill', recipe: string): OpenScan;
+  /** Begins the open scan's listing anew: seen users and cursor are dropped, the open batch stays. */
+  restartScan(): OpenScan;
+  /** Forgets the scan after its last page and sweep. */
+  endScan(): void;
+  /** Distinct users met by the open scan. */
+  seenCount(): number;
+  wasSeen(num: number): boolean;
+
+  /** What is known of these users, in the same order; null for an id met for the first time. */
+  meet(ids: readonly string[]): Promise<readonly (Known | null)[]>;
+  /** A number for a user met for the first time. */
+  number(): number;
+  hasRejected(payload_hash: string): boolean;
+  /** Records a page: spool bytes made durable first, then one ledger transaction. */
+  step(page: Diffed): Promise<void>;
+
+  openBatch(): OpenBatch;
+  /** Fixes the open batch; null when it is empty. A batch that is sealed already is returned as it is. */
+  seal(run_id: string): Promise<Batch | null>;
+  sealed(): Batch | null;
+  /** Remembers, before the transaction, the users of the sealed batch whose row the warehouse will not take. */
+  refuse(user_ids: readonly string[]): void;
+  /** The warehouse has the batch. Returns its true effects, refused users left out. */
+  promote(batch: Batch): Promise<Effects>;
+
+  /** Someone whom the open scan saw and who has a live row: the control of lookups. Null when there is nobody. */
+  listed(): string | null;
+  /** Known users with a live row whom the open scan did not meet, in order of their numbers. */
+  missing(): Iterable<Known>;
+  /** Users whose row is kept although they are no longer listed, because their account is off. */
+  inactive(): number;
+  /** Rejected records, newest first. */
+  rejected(limit: number): readonly Rejected[];
+
+  saveRun(run: Run, sent: boolean): void;
+  runs(limit: number): readonly Run[];
+  unsentRuns(): readonly Run[];
+  markSent(run_ids: readonly string[]): void;
+  close(): void;
+}
+
+/** What a rebuilt ledger starts from: the warehouse's own word. */
+export interface RebuildStart {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly batch_id: string;
+  readonly account: string | null;
+  /** Our last known time in the warehouse (RFC 3339): later ones must be later. */
+  readonly after: string;
+}
+
+/** The ledger of one connection as a file: opening it, and making it anew from the warehouse. */
+export interface Ledger {
+  /** `fresh`: there was no ledger, or it was unreadable (then it is kept aside and `broken` names the copy). */
+  open(): Promise<{ journal: Journal; fresh: boolean; broken: string | null }>;
+  /** Fills a new ledger beside the old one from rows of `users` (user_id, fingerprint, gone, off) and puts it in its place. */
+  rebuild(rows: AsyncIterable<Row>, start: RebuildStart): Promise<Journal>;
+}

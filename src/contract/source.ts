@@ -1,0 +1,120 @@
+import type { ZodType } from 'zod';
+import type { Call, Io } from './io.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Role, UserRecord } from './user.ts';
+
+/** What a source says of a user whom its listing did not return. */
+export type Absence = 'gone' | 'present' | 'inactive' | 'unknown';
+
+/** An absence, with the record that the lookup returned where it returned one. */
+export interface Verdict {
+  readonly absence: Absence;
+  readonly record?: JsonObject;
+}
+
+/** A typed column of the source's own view (`pylon_users`), read from `raw`. */
+export interface Field {
+  readonly column: string;
+  /** Keys from the root of the received record. */
+  readonly path: readonly string[];
+  readonly type: 'text' | 'boolean' | 'integer' | 'timestamp' | 'json';
+  readonly doc: string;
+}
+
+/** A group of users as the source lists it. */
+export interface Team {
+  readonly id: string;
+  readonly name: string | null;
+  readonly raw: JsonObject;
+}
+
+/** A role as the source lists it. */
+export interface ListedRole extends Role {
+  readonly id: string;
+  readonly raw: JsonObject;
+}
+
+/** The listings that users refer to, read before the scan. */
+export interface Refs {
+  readonly roles: ReadonlyMap<string, ListedRole>;
+  readonly teams: ReadonlyMap<string, Team>;
+}
+
+/** A piece of the complete listing, in the source's order. */
+export interface Chunk {
+  readonly records: readonly Json[];
+  /** Where to go on after this chunk; null: a crash here reads this answer again. */
+  readonly resume: string | null;
+  /** Nothing follows: the listing is complete. */
+  readonly last: boolean;
+  /** Account state that being in this listing implies; null where the records say it themselves or nothing does. */
+  readonly active: boolean | null;
+  /** Records of users whom this scan has already met are left as they were met. Default false. */
+  readonly unlessSeen?: boolean;
+}
+
+/** The account a credential belongs to; a connection is bound to `id` at its first scan. */
+export interface Account {
+  readonly id: string;
+  readonly name: string | null;
+}
+
+/** Where the API is and how a request proves who sends it. */
+export interface Api {
+  /** Absolute; a path is appended to it. */
+  readonly base: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The vendor's words in an error body. `advice` tells the user what to do where the vendor's words do not. */
+  failure(status: number, body: Json): Failure;
+}
+
+/** What an error body says. Secrets never come in here: bodies are the server's. */
+export interface Failure {
+  readonly message?: string;
+  readonly code?: string;
+  readonly request_id?: string;
+  readonly advice?: string;
+}
+
+/** Which users a lookup is for. */
+export type Chosen = { readonly ids: readonly string[] } | { readonly emails: readonly string[] };
+
+/** One connection's view of its source; made by `Source.reader`, used by the engine. */
+export interface Reader {
+  account(): Promise<Account>;
+  refs(): Promise<Refs>;
+  /** The complete listing, from its start (null) or from a recorded `resume`. Throws cursorRefused when that is no longer accepted. */
+  list(from: string | null): AsyncIterable<Chunk>;
+  find(by: Chosen): AsyncIterable<JsonObject>;
+  /**
+   * Asks for one user whom the listing did not return. `gone` only when the API itself says so in its own words. The
+   * engine asks for a listed user too, before and after, and trusts no answer of a server that does not find him.
+   */
+  absent(id: string): Promise<Verdict>;
+}
+
+/** A kind of system that has users. One file in src/sources exports one. */
+export interface Source<Options = unknown> {
+  readonly name: string;
+  /** Version of the mapping below; part of every recipe, so that a new one re-sends rows once. */
+  readonly version: number;
+  /** The connection's own options, as they stand in the config. Unknown keys are refused. */
+  readonly options: ZodType<Options>;
+  /** Requests a minute by kind of call: the vendor's lowest published numbers; 0: none published. */
+  readonly limits: Readonly<Record<Call, number>>;
+  readonly fields: readonly Field[];
+  /** Path of the id in a received record. */
+  readonly id: string;
+  /** Paths that are never stored unless the user's column rules say otherwise. */
+  readonly exclude: readonly string[];
+  /** Paths of URLs whose query changes without the user having changed. */
+  readonly volatile: readonly string[];
+  /** The listing can be cut short without a sign, so that two scans prove nothing. */
+  readonly unsignedCut: boolean;
+  api(options: Options): Api;
+  reader(options: Options, io: Io): Reader;
+  /** Maps a received record (column rules applied). Throws BadRecord when it cannot be a row. */
+  user(raw: JsonObject, refs: Refs, active: boolean | null): UserRecord;
+  /** What the mapping takes from `refs` for this record, as text; part of the fingerprint. "" where the record says all. */
+  referred(raw: JsonObject, refs: Refs): string;
+}

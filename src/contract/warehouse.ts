@@ -1,0 +1,93 @@
+import type { ZodType } from 'zod';
+import type { Dialect } from './dialect.ts';
+
+/** A value bound to a `?`. Times travel as text. */
+export type Param = string | number | boolean | null;
+
+/** One SQL statement with positional parameters. */
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly Param[];
+}
+
+/** One transaction: the fence must change exactly one row, else nothing of it happens. */
+export interface Script {
+  readonly fence: Statement;
+  readonly steps: readonly Statement[];
+}
+
+/** A row as read: JSON columns parsed, integers as number or (beyond 2^53) text, times as RFC 3339 text with Z. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What the warehouse knows of a connection, seen from metadata alone, without cost. */
+export interface TableIdentity {
+  /** Changes when a table is dropped and made again; compared with what the ledger remembers. */
+  readonly tables: string;
+  /** Rows in `users` of all connections as metadata tells; null where it does not. */
+  readonly rows: number | null;
+  /** The connection's row of `rollcall_state`; null when there is none. Undefined where reading it is not free. */
+  readonly state?: StateRow | null;
+}
+
+/** A connection's row of `rollcall_state`. */
+export interface StateRow {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly batch_id: string;
+  readonly recipe: string;
+  readonly account: string;
+  readonly updated_at: string;
+}
+
+/** A sealed batch as the warehouse needs it. */
+export interface SealedFile {
+  /** `<epoch>-<seq>-<sha256 of the bytes, 16 hex>`; staging names and job ids come from it. */
+  readonly batch_id: string;
+  /** NDJSON, one staged row a line, every value text or null (columns: STAGING_COLUMNS of src/sql). */
+  readonly path: string;
+  readonly lines: number;
+  readonly bytes: number;
+  /** Bytes of the longest line. */
+  readonly longest: number;
+}
+
+/** An open connection to one warehouse. Used by the engine, one call at a time, closed by who opened it. */
+export interface Session {
+  /** Metadata only, unbilled. Null when the tables are not there yet. */
+  identity(connection: string): Promise<TableIdentity | null>;
+  /** Runs statements that are not counted, in order: making tables and views, and rows about runs. */
+  run(statements: readonly Statement[]): Promise<void>;
+  /** Loads the file into a staging table that is replaced if it is there; returns its quoted name. */
+  stage(file: SealedFile, signal: AbortSignal): Promise<string>;
+  /** Drops what `stage` made; a staging table that is gone is no error. */
+  unstage(staging: string): Promise<void>;
+  /** Runs one transaction. `fenced`: the fence did not change one row, and nothing was done. */
+  transact(script: Script, signal: AbortSignal): Promise<'done' | 'fenced'>;
+  read(query: Statement): AsyncIterable<Row>;
+  /** Statements so far that loaded, changed or scanned data. */
+  statements(): number;
+  close(): Promise<void>;
+}
+
+/** What a session is opened for: reading beside others, or writing. */
+export type Access = 'read' | 'write';
+
+/** What a warehouse is told when it is opened. */
+export interface OpenContext {
+  /** Folder that Rollcall may write temporary files to. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  /** Called before a wait for a lock or a busy warehouse. */
+  readonly waiting: (ms: number, reason: string) => void;
+}
+
+/** A kind of warehouse. One file in src/warehouses exports one. */
+export interface Warehouse<Options = unknown> {
+  readonly name: string;
+  readonly options: ZodType<Options>;
+  readonly dialect: Dialect;
+  /** A small write costs nothing, so that the row of an unchanged run is written at once. */
+  readonly freeWrites: boolean;
+  /** Null for `read` when there is nothing to read yet. */
+  open(options: Options, access: Access, context: OpenContext): Promise<Session | null>;
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import type BetterSqlite3 from 'better-sqlite3';
+import { addEffects, type Effects, noEffects } from '../contract/effects.ts';
+import type { Batch, Line, OpenBatch } from '../contract/journal.ts';
+import type { Spool } from './spool.ts';
+
+interface BatchRow {
+  seq: number;
+  file: string;
+  lines: number;
+  bytes: number;
+  longest: number;
+  opened_at: string;
+  effects: string;
+  ops: string;
+  batch_id: string | null;
+  run_id: string | null;
+  recorded_at: string | null;
+  refused: string;
+}
+
+/** What was appended for a page: recorded in the page's transaction. */
+export interface Appended {
+  readonly seq: number;
+  readonly file: string;
+  readonly lines: number;
+  readonly bytes: number;
+  readonly longest: number;
+  readonly ops: ReadonlySet<string>;
+}
+
+/** The open or sealed batch of a connection; there is one at most. */
+export interface Batches {
+  open(): OpenBatch;
+  file(): string | null;
+  append(lines: readonly Line[], seq: number): Promise<Appended>;
+  /** Inside the page's transaction. */
+  record(appended: Appended, effects: Effects, at: string): void;
+  seal(epoch: string, run_id: string, now: () => string): Promise<Batch | null>;
+  sealed(): Batch | null;
+  refuse(user_ids: readonly string[]): void;
+  refused(): readonly string[];
+  /** Inside the promotion's transaction. */
+  drop(): void;
+}
+
+const parsed = (row: BatchRow): { effects: Effects; ops: Set<string> } => ({
+  // Both were written by `record` below.
+  effects: JSON.parse(row.effects) as Effects,
+  ops: new Set(row.ops.split(' ').filter((op) => op !== '')),
+});
+
+function asBatch(row: BatchRow): Batch | null {
+  const { batch_id, run_id, recorded_at } = row;
+  if (batch_id === null || run_id === null || recorded_at === null) return null;
+  const { seq, file, lines, bytes, longest } = row;
+  return { seq, batch_id, run_id, recorded_at, path: file, lines, bytes, longest, ...parsed(row) };
+}
+
+function render(lines: readonly Line[], from: number): { text: string; longest: number } {
+  let longest = 0;
+  const texts = lines.map(({ json }, i) => {
+    const line = `{"n":"${from + i}",${json.slice(1)}\n`;
+    longest = Math.max(longest, line.length);
+    return line;
+  });
+  // A UTF-16 unit is at most three bytes, and the bound costs nothing.
+  return { text: texts.join(''), longest: longest * 3 };
+}
+
+/** `folder` is where spool files lie. */
+export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: string, connection: string): Batches {
+  const read = db.prepare<[], BatchRow>('select * from batch order by seq limit 1');
+  const replace = db.prepare(
+    'insert or replace into batch (seq, file, lines, bytes, longest, opened_at, effects, ops) values (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  return {
+    open: () => {
+      const row = read.get();
+      return { lines: row?.lines ?? 0, bytes: row?.bytes ?? 0, opened_at: row?.opened_at ?? null };
+    },
+    file: () => read.get()?.file ?? null,
+    append: async (lines, seq) => {
+      const row = read.get();
+      if (row?.batch_id != null) throw new Error(`batch ${row.seq} is sealed and takes no more lines`);
+      const file = row?.file ?? join(folder, `${connection}.${seq}.ndjson`);
+      const { text, longest } = render(lines, (row?.lines ?? 0) + 1);
+      const bytes = await spool.append(file, row?.bytes ?? 0, text);
+      const ops = new Set([...(row === undefined ? [] : parsed(row).ops), ...lines.map((line) => line.op)]);
+      return {
+        seq,
+        file,
+        lines: (row?.lines ?? 0) + lines.length,
+        bytes: (row?.bytes ?? 0) + bytes,
+        longest: Math.max(row?.longest ?? 0, longest),
+        ops,
+      };
+    },
+    record: (appended, effects, at) => {
+      const row = read.get();
+      const sum = row === undefined ? noEffects() : parsed(row).effects;
+      addEffects(sum, effects);
+      const { seq, file, lines, bytes, longest, ops } = appended;
+      replace.run(seq, file, lines, bytes, longest, row?.opened_at ?? at, JSON.stringify(sum), [...ops].join(' '));
+    },
+    seal: async (epoch, run_id, now) => {
+      const row = read.get();
+      if (row === undefined) return null;
+      if (row.batch_id !== null) return asBatch(row);
+      const hash = await spool.hash(row.file, row.bytes);
+      const batch_id = `${epoch}-${row.seq}-${hash.slice(0, 16)}`;
+      db.prepare('update batch set batch_id = ?, run_id = ?, recorded_at = ? where seq = ?').run(
+        batch_id,
+        run_id,
+        now(),
+        row.seq,
+      );
+      const sealed = read.get();
+      return sealed === undefined ? null : asBatch(sealed);
+    },
+    sealed: () => {
+      const row = read.get();
+      return row === undefined ? null : asBatch(row);
+    },
+    refuse: (user_ids) => {
+      db.prepare('update batch set refused = ?').run(JSON.stringify(user_ids));
+    },
+    // Written by `refuse`.
+    refused: () => JSON.parse(read.get()?.refused ?? '[]') as string[],
+    drop: () => {
+      db.prepare('delete from batch').run();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import type { Budget } from '../contract/budget.ts';
+import { makeFolder } from './database.ts';
+
+/** A sliding minute, and some more against the network's uneven speed, in ms. */
+const WINDOW = 60_500;
+
+/** Request budgets in the state folder: processes that run one after or beside another share the minute. */
+export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
+  makeFolder(folder);
+  const db = new BetterSqlite3(join(folder, 'budgets.sqlite'), { timeout: 5000 });
+  db.pragma('journal_mode = wal');
+  // Lost in a power cut at worst, and then the server's own limit speaks.
+  db.pragma('synchronous = off');
+  db.exec('create table if not exists spent (bucket text not null, at real not null)');
+  db.exec('create index if not exists spent_by_bucket on spent (bucket, at)');
+  const expire = db.prepare('delete from spent where bucket = ? and (at <= ? or at > ?)');
+  const count = db.prepare<[string], { spent: number }>('select count(*) as spent from spent where bucket = ?');
+  const oldest = db
+    .prepare<[string, number], number>('select at from spent where bucket = ? order by at limit 1 offset ?')
+    .pluck();
+  const insert = db.prepare('insert into spent (bucket, at) values (?, ?)');
+  const spend = db.transaction((bucket: string, limit: number): number => {
+    const at = now();
+    // Times ahead of the clock are from before it was set back.
+    expire.run(bucket, at - WINDOW, at);
+    const spent = count.get(bucket)?.spent ?? 0;
+    if (spent < limit) {
+      insert.run(bucket, at);
+      return 0;
+    }
+    return Math.max(1, (oldest.get(bucket, spent - limit) ?? at) + WINDOW - at);
+  });
+  return {
+    spend: async (bucket, limit) => (limit === 0 ? 0 : spend.immediate(bucket, limit)),
+    close: () => {
+      if (db.open) db.close();
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import { RollcallError } from '../errors.ts';
+import { migrate } from './schema.ts';
+
+/** Pages of the write-ahead log before it is folded in; larger than SQLite's own for fewer, longer folds. */
+const CHECKPOINT_PAGES = 4000;
+
+/** Makes the state folder, readable by its owner alone. */
+export function makeFolder(folder: string, connection?: string): void {
+  try {
+    if (existsSync(folder)) return;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  } catch (error) {
+    throw new RollcallError(
+      'config',
+      `cannot make the folder ${folder}: ${words(error)}; set state.dir to a folder that this user may write`,
+      {
+        step: 'open ledger',
+        ...(connection === undefined ? {} : { connection }),
+        cause: error,
+      },
+    );
+  }
+}
+
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const code = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+
+/** SQLite's words as an error that says who must act. */
+export function explainSqlite(error: unknown, file: string, connection: string): RollcallError {
+  if (error instanceof RollcallError) return error;
+  const facts = { step: 'ledger', connection, cause: error };
+  const full = ['SQLITE_FULL', 'ENOSPC', 'SQLITE_IOERR_WRITE', 'EDQUOT'];
+  if (full.some((known) => code(error).startsWith(known))) {
+    return new RollcallError(
+      'transient',
+      `the disk is full: could not write beside ${file}; free space and run again, nothing is lost`,
+      facts,
+    );
+  }
+  if (
+    ['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'EACCES', 'EPERM', 'EROFS'].some((known) => code(error).startsWith(known))
+  ) {
+    return new RollcallError(
+      'config',
+      `may not write ${file}: ${words(error)}; check the owner and permissions of ${dirname(file)}`,
+      facts,
+    );
+  }
+  return new RollcallError('bug', `the ledger ${file} failed: ${words(error)}`, facts);
+}
+
+const UNREADABLE = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
+
+/** True for a file that SQLite cannot read as a database. */
+export function isUnreadable(error: unknown): boolean {
+  return UNREADABLE.some((known) => code(error).startsWith(known));
+}
+
+/** Opens a ledger file and brings it to this program's layout. Throws SQLite's own error for an unreadable file. */
+export function openDatabase(file: string, connection: string, source: string): BetterSqlite3.Database {
+  const db = new BetterSqlite3(file);
+  try {
+    db.pragma('journal_mode = wal');
+    db.pragma('synchronous = full');
+    db.pragma('cache_size = -16000');
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    migrate(db, connection, source);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Moves an unreadable ledger out of the way, kept for whoever wants to look at it. */
+export function setAside(file: string): string {
+  const kept = `${file}.broken-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
+  renameSync(file, kept);
+  for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
+  return kept;
+}

@@ -1,0 +1,174 @@
+import { rmSync } from 'node:fs';
+import type BetterSqlite3 from 'better-sqlite3';
+import { addEffects, type Effects, effect } from '../contract/effects.ts';
+import type { Batch, Diffed, Journal, Known, LedgerFacts } from '../contract/journal.ts';
+import { makeBatches } from './batches.ts';
+import { instantText, nextMicros } from './clock.ts';
+import { explainSqlite } from './database.ts';
+import { makeRecords } from './runs.ts';
+import { makeScans } from './scans.ts';
+import { makeSpool, sweepSpool } from './spool.ts';
+import { makeUsers, standingCode } from './users.ts';
+
+/** Where a journal lives. */
+export interface JournalPlace {
+  readonly connection: string;
+  readonly file: string;
+  /** Folder of spool files; null for a ledger that is only looked into. */
+  readonly spool: string | null;
+  readonly clock?: () => number;
+}
+
+type Parts = ReturnType<typeof parts>;
+
+function parts(db: BetterSqlite3.Database, place: JournalPlace) {
+  const facts = db.prepare<[], LedgerFacts & { clock: number }>(
+    'select epoch, seq, batch_id, account, live, tables, layout, refs, clock from ledger',
+  );
+  const read = (): LedgerFacts & { clock: number } => {
+    const row = facts.get();
+    if (row === undefined) throw new Error('the ledger has lost its own facts');
+    return row;
+  };
+  // Asked for every known user; the row of the ledger changes only in `note` and `promote`.
+  let applied = read().seq;
+  const spool = makeSpool();
+  const set = (changed: Partial<LedgerFacts>): void => {
+    const names = Object.keys(changed);
+    if (names.length === 0) return;
+    db.prepare(`update ledger set ${names.map((name) => `${name} = ?`).join(', ')}`).run(...Object.values(changed));
+    applied = changed.seq ?? applied;
+  };
+  const setClock = db.prepare('update ledger set clock = ?');
+  const now = (): string => {
+    const micros = nextMicros(read().clock, (place.clock ?? Date.now)());
+    setClock.run(micros);
+    return instantText(micros);
+  };
+  return {
+    db,
+    facts: (): LedgerFacts => {
+      const { clock: _clock, ...rest } = read();
+      return rest;
+    },
+    set,
+    now,
+    seq: () => applied,
+    spool,
+    users: makeUsers(db, () => applied),
+    scans: makeScans(db),
+    batches: makeBatches(db, spool, place.spool ?? '', place.connection),
+    records: makeRecords(db),
+  };
+}
+
+/** One page: its lines on the disk first, then everything about it in one transaction. */
+async function step(p: Parts, page: Diffed): Promise<void> {
+  const seq = p.seq() + 1;
+  const appended = page.lines.length === 0 ? null : await p.batches.append(page.lines, seq);
+  let at = '';
+  p.db.transaction(() => {
+    at = p.now();
+    p.users.write(page.moves, seq);
+    p.records.reject(page.rejected);
+    if (appended !== null) p.batches.record(appended, page.effects, at);
+    if (page.place !== null) p.scans.record(page.place, page.seen, p.users.expect(), at);
+  })();
+  if (page.place === null) return;
+  p.scans.recorded(page.place, page.seen, at);
+  if (page.place.last) await p.users.index();
+}
+
+function promote(p: Parts, batch: Batch): Effects {
+  const effects = { ...batch.effects };
+  const revert = p.db.prepare('update users set standing = ? where num = ?');
+  const file = p.batches.file();
+  p.db.transaction(() => {
+    for (const user_id of p.batches.refused()) {
+      const user = p.users.find(user_id);
+      if (user === null) continue;
+      const undone = effect(user.loaded, user);
+      if (undone !== null) addEffects(effects, { ...NOTHING, [undone]: 1 }, -1);
+      const had = effect(user.loaded, { fingerprint: null, standing: 'gone' }) === 'deleted';
+      revert.run(standingCode(had ? 'stale' : 'rejected'), user.num);
+    }
+    const live = p.facts().live + effects.inserted + effects.restored - effects.deleted;
+    p.set({ seq: batch.seq, batch_id: batch.batch_id, live });
+    p.batches.drop();
+  })();
+  if (file !== null) rmSync(file, { force: true });
+  return effects;
+}
+
+const NOTHING: Effects = { inserted: 0, updated: 0, restored: 0, deleted: 0, same: 0 };
+
+function listed(p: Parts): string | null {
+  const seen = p.scans.seen();
+  for (let num = 1; num < p.users.end(); num += 1) {
+    const user = seen.has(num) ? p.users.get(num) : null;
+    if (user?.standing === 'live') return user.user_id;
+  }
+  return null;
+}
+
+function* missing(p: Parts): Iterable<Known> {
+  const seen = p.scans.seen();
+  for (let num = 1; num < p.users.end(); num += 1) {
+    if (seen.has(num)) continue;
+    const user = p.users.get(num);
+    if (user !== null && (user.standing === 'live' || user.standing === 'stale')) yield user;
+  }
+}
+
+/** The journal over an open ledger file. Spool files that the ledger does not name are removed. */
+export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Journal {
+  const p = parts(db, place);
+  if (place.spool !== null) sweepSpool(place.spool, place.connection, p.batches.file());
+  if (p.scans.current() !== null) p.users.setExpect(p.scans.expect());
+  const guarded = async <T>(work: () => Promise<T> | T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw explainSqlite(error, place.file, place.connection);
+    }
+  };
+  const inactive = db.prepare(`select count(*) from users where standing = ${standingCode('inactive')}`).pluck();
+  return {
+    facts: p.facts,
+    note: p.set,
+    now: p.now,
+    scan: p.scans.current,
+    beginScan: (kind, recipe) => {
+      p.users.setExpect(1);
+      return p.scans.begin(kind, recipe, p.now());
+    },
+    restartScan: () => {
+      p.users.setExpect(1);
+      return p.scans.restart(p.now());
+    },
+    endScan: p.scans.end,
+    seenCount: () => p.scans.seen().size(),
+    wasSeen: (num) => p.scans.seen().has(num),
+    meet: (ids) => guarded(() => p.users.meet(ids)),
+    number: p.users.number,
+    hasRejected: p.records.hasRejected,
+    step: (page) => guarded(() => step(p, page)),
+    openBatch: p.batches.open,
+    seal: (run_id) => guarded(() => p.batches.seal(p.facts().epoch ?? 'none', run_id, p.now)),
+    sealed: p.batches.sealed,
+    refuse: p.batches.refuse,
+    promote: (batch) => guarded(() => promote(p, batch)),
+    listed: () => listed(p),
+    missing: () => missing(p),
+    inactive: () => Number(inactive.get()),
+    rejected: p.records.rejected,
+    saveRun: p.records.save,
+    runs: p.records.list,
+    unsentRuns: p.records.unsent,
+    markSent: p.records.markSent,
+    close: () => {
+      void p.spool.close();
+      db.close();
+    },
+  };
+}

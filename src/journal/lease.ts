@@ -1,0 +1,52 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import { RollcallError } from '../errors.ts';
+import { explainSqlite, makeFolder } from './database.ts';
+
+/** Who runs a connection, and since when. */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  readonly since: string;
+}
+
+function holder(file: string): string {
+  try {
+    // Written by `acquireLease` of the holding process.
+    const found = JSON.parse(readFileSync(file, 'utf8')) as Holder;
+    return `process ${found.pid} on ${found.host} since ${found.since}`;
+  } catch {
+    // The holder is between taking the lock and writing who it is.
+    return 'another process';
+  }
+}
+
+/**
+ * Takes the one lease of a connection on this host and returns what gives it back. It is a lock of the operating system
+ * on a file, so that it ends with its process however that dies. Throws `busy` while another process has it.
+ */
+export function acquireLease(folder: string, connection: string): () => void {
+  makeFolder(folder, connection);
+  const file = join(folder, `${connection}.lock`);
+  const info = join(folder, `${connection}.lease.json`);
+  const db = new BetterSqlite3(file, { timeout: 0 });
+  try {
+    db.pragma('locking_mode = exclusive');
+    db.exec('begin exclusive');
+  } catch (error) {
+    db.close();
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') {
+      throw new RollcallError('busy', `${holder(info)} is running ${connection}; wait for it to end or stop it`, {
+        connection,
+        step: 'take the lease',
+      });
+    }
+    throw explainSqlite(error, file, connection);
+  }
+  writeFileSync(info, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }));
+  return () => {
+    if (db.open) db.close();
+  };
+}

@@ -1,0 +1,45 @@
+import type BetterSqlite3 from 'better-sqlite3';
+import type { Rejected } from '../contract/journal.ts';
+import type { Run } from '../contract/run.ts';
+
+/** Runs and rejected records: what the ledger keeps for people. */
+export interface Records {
+  save(run: Run, sent: boolean): void;
+  list(limit: number): Run[];
+  unsent(): Run[];
+  markSent(run_ids: readonly string[]): void;
+  hasRejected(payload_hash: string): boolean;
+  reject(records: readonly Rejected[]): void;
+  rejected(limit: number): Rejected[];
+}
+
+/** Runs are kept as JSON: the ledger never asks for their fields. */
+export function makeRecords(db: BetterSqlite3.Database): Records {
+  const save = db.prepare('insert or replace into runs (run_id, started_at, sent, run) values (?, ?, ?, ?)');
+  const list = db.prepare<[number], string>('select run from runs order by started_at desc limit ?').pluck();
+  const unsent = db.prepare<[], string>('select run from runs where sent = 0 order by started_at').pluck();
+  const sent = db.prepare('update runs set sent = 1 where run_id = ?');
+  const known = db.prepare('select 1 from rejected where payload_hash = ?').pluck();
+  const insert = db.prepare(
+    'insert or ignore into rejected (payload_hash, run_id, page, user_id, reason, payload, rejected_at) values (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const rejected = db.prepare<[number], Rejected>('select * from rejected order by rejected_at desc limit ?');
+  // The texts were written by `save`.
+  const run = (text: string): Run => JSON.parse(text) as Run;
+  return {
+    save: (saved, isSent) => {
+      save.run(saved.run_id, saved.started_at, isSent ? 1 : 0, JSON.stringify(saved));
+    },
+    list: (limit) => list.all(limit).map(run),
+    unsent: () => unsent.all().map(run),
+    markSent: (run_ids) => {
+      for (const run_id of run_ids) sent.run(run_id);
+    },
+    hasRejected: (payload_hash) => known.get(payload_hash) !== undefined,
+    reject: (records) => {
+      for (const r of records)
+        insert.run(r.payload_hash, r.run_id, r.page, r.user_id, r.reason, r.payload, r.rejected_at);
+    },
+    rejected: (limit) => rejected.all(limit),
+  };
+}

@@ -1,0 +1,5 @@
+import type { Source } from '../contract/source.ts';
+import { pylon } from './pylon.ts';
+
+/** Every source a connection may name. Adding one is a file beside this one and a line here. */
+export const sources: Readonly<Record<string, Source>> = { pylon };

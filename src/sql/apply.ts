@@ -1,0 +1,227 @@
+import type { ColumnType, Dialect } from '../contract/dialect.ts';
+import type { Script, Statement } from '../contract/warehouse.ts';
+import { RECORD_COLUMNS, REJECTED_RECORDS, USER_CHANGES, USERS } from './tables.ts';
+
+/** What is the same for every row of a batch. */
+export interface BatchFacts {
+  readonly connection: string;
+  readonly source: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly batch_id: string;
+  readonly recipe: string;
+  readonly account: string;
+  readonly run_id: string;
+  readonly recorded_at: string;
+  /** The kinds of line that the batch holds; statements for others are left out. */
+  readonly ops: ReadonlySet<string>;
+}
+
+const plain = (sql: string): Statement => ({ sql, params: [] });
+
+/** Renders one batch's statements. */
+interface Writer {
+  readonly d: Dialect;
+  readonly facts: BatchFacts;
+  readonly staging: string;
+  lit(text: string): string;
+  at: string;
+}
+
+function writer(d: Dialect, facts: BatchFacts, staging: string): Writer {
+  return { d, facts, staging, lit: d.literal, at: d.tryCast(d.literal(facts.recorded_at), 'timestamp') };
+}
+
+/** A staged text as its column's type. */
+function cast(w: Writer, column: string, type: ColumnType): string {
+  const staged = `s.${w.d.name(column)}`;
+  return type === 'text' ? staged : w.d.tryCast(staged, type);
+}
+
+/** Staged values that do not convert; such a row is quarantined, not loaded. */
+function unsound(w: Writer): { column: string; test: string }[] {
+  return RECORD_COLUMNS.filter((column) => column.type !== 'text').map(({ name, type }) => ({
+    column: name,
+    test: `(s.${w.d.name(name)} is not null and ${cast(w, name, type)} is null)`,
+  }));
+}
+
+/** The newest staged line of each user. */
+function newest(w: Writer): string {
+  const { d } = w;
+  const order = `row_number() over (partition by ${d.name('user_id')} order by ${d.tryCast(d.name('n'), 'integer')} desc)`;
+  const lines = `select l.*, ${order} as ${d.name('newest')} from ${w.staging} l where ${d.name('op')} in ('upsert', 'delete', 'purge')`;
+  return `(select * from (${lines}) r where ${d.name('newest')} = 1)`;
+}
+
+const bad = (w: Writer): string =>
+  unsound(w)
+    .map((column) => column.test)
+    .join(' or ');
+
+/** The newest line of each user that converts. */
+const loadable = (w: Writer): string => `(select s.* from ${newest(w)} s where not (${bad(w)}))`;
+
+const content = (w: Writer, row: string): string => w.d.after(`${row}.${w.d.name('fingerprint')}`, ':');
+
+function contentDiffers(w: Writer): string {
+  return w.d.differs(content(w, 't'), content(w, 's'), 'text');
+}
+
+function op(w: Writer): string {
+  const { d } = w;
+  const [known, deleted] = [`t.${d.name('user_id')} is not null`, `t.${d.name('deleted_at')}`];
+  return (
+    `case when s.${d.name('op')} <> 'upsert' then case when ${known} and ${deleted} is null then 'delete' end ` +
+    `when not (${known}) then 'insert' when ${deleted} is not null then 'restore' ` +
+    `when ${contentDiffers(w)} then 'update' end`
+  );
+}
+
+function fieldDiffers(w: Writer, name: string, type: ColumnType): string {
+  const [old, fresh] = [`t.${w.d.name(name)}`, cast(w, name, type)];
+  if (name !== 'avatar_url') return w.d.differs(old, fresh, type);
+  return w.d.differs(w.d.before(old, '?'), w.d.before(fresh, '?'), 'text');
+}
+
+/** Names of the columns that differ; `raw` only where no other column shows the change. */
+function changedFields(w: Writer): string {
+  const compared = `t.${w.d.name('user_id')} is not null and s.${w.d.name('op')} = 'upsert'`;
+  const mapped = RECORD_COLUMNS.filter((column) => column.name !== 'raw').map(({ name, type }) => ({
+    name,
+    differs: fieldDiffers(w, name, type),
+  }));
+  const names = mapped.map(({ name, differs }) => `case when ${compared} and ${differs} then '${name}' end`);
+  const none = mapped.map(({ differs }) => differs).join(' or ');
+  const raw = `case when ${compared} and ${contentDiffers(w)} and not (${none}) then 'raw' end`;
+  return w.d.jsonArray([...names, raw]);
+}
+
+/** The value of a logged column: a deletion logs the row as it was, a removal the keys alone. */
+function logged(w: Writer, name: string, type: ColumnType): string {
+  const ofOp = `s.${w.d.name('op')}`;
+  return `case ${ofOp} when 'upsert' then ${cast(w, name, type)} when 'delete' then t.${w.d.name(name)} end`;
+}
+
+/** The change log, written before the MERGE from the rows as they were. */
+function log(w: Writer): Statement {
+  const { d, facts, lit } = w;
+  const values: Record<string, string> = {
+    op: op(w),
+    recorded_at: w.at,
+    changed_fields: changedFields(w),
+    connection: lit(facts.connection),
+    source: lit(facts.source),
+    user_id: `s.${d.name('user_id')}`,
+    first_seen_at: `coalesce(t.${d.name('first_seen_at')}, ${w.at})`,
+    changed_at: w.at,
+    deleted_at: `case when s.${d.name('op')} = 'upsert' then null else ${w.at} end`,
+    fingerprint: logged(w, 'fingerprint', 'text'),
+    seq: String(facts.seq),
+    run_id: lit(facts.run_id),
+  };
+  const columns = USER_CHANGES.columns;
+  const row = columns.map(({ name, type }) => `${values[name] ?? logged(w, name, type)} as ${d.name(name)}`);
+  const names = columns.map(({ name }) => d.name(name)).join(', ');
+  return plain(
+    `insert into ${d.table(USER_CHANGES.name)} (${names}) select * from (select ${row.join(', ')} from ${loadable(w)} s ` +
+      `left join ${d.table(USERS.name)} t on t.${d.name('connection')} = ${lit(facts.connection)} ` +
+      `and t.${d.name('user_id')} = s.${d.name('user_id')}) c where ${d.name('op')} is not null`,
+  );
+}
+
+function merge(w: Writer): Statement {
+  const { d, facts, lit } = w;
+  const stamp = { seq: String(facts.seq), run_id: lit(facts.run_id) };
+  const changedAt = `case when t.${d.name('deleted_at')} is not null or ${contentDiffers(w)} then ${w.at} else t.${d.name('changed_at')} end`;
+  const record = Object.fromEntries(RECORD_COLUMNS.map(({ name, type }) => [name, cast(w, name, type)]));
+  const fingerprint = `s.${d.name('fingerprint')}`;
+  const updated = { ...record, changed_at: changedAt, deleted_at: 'null', fingerprint, ...stamp };
+  const deleted = { changed_at: w.at, deleted_at: w.at, ...stamp };
+  const inserted: Record<string, string> = {
+    connection: lit(facts.connection),
+    source: lit(facts.source),
+    user_id: `s.${d.name('user_id')}`,
+    ...record,
+    first_seen_at: w.at,
+    changed_at: w.at,
+    deleted_at: 'null',
+    fingerprint,
+    ...stamp,
+  };
+  const set = (values: Record<string, string>): string =>
+    Object.entries(values)
+      .map(([name, value]) => `${d.name(name)} = ${value}`)
+      .join(', ');
+  const older = `t.${d.name('seq')} < ${facts.seq} and s.${d.name('op')}`;
+  return plain(
+    `merge into ${d.table(USERS.name)} t using ${loadable(w)} s on t.${d.name('connection')} = ${lit(facts.connection)} ` +
+      `and t.${d.name('user_id')} = s.${d.name('user_id')} ` +
+      (facts.ops.has('purge') ? `when matched and ${older} = 'purge' then delete ` : '') +
+      (facts.ops.has('delete')
+        ? `when matched and ${older} = 'delete' and t.${d.name('deleted_at')} is null then update set ${set(deleted)} `
+        : '') +
+      `when matched and ${older} = 'upsert' then update set ${set(updated)} ` +
+      `when not matched and s.${d.name('op')} = 'upsert' then insert (${Object.keys(inserted).map(d.name).join(', ')}) ` +
+      `values (${Object.values(inserted).join(', ')})`,
+  );
+}
+
+/** Quarantine: records that the engine refused, and rows whose values the warehouse cannot convert; once a payload. */
+function quarantine(w: Writer): Statement {
+  const { d, facts, lit } = w;
+  const column = (name: string): string => `s.${d.name(name)}`;
+  const why = unsound(w).map(
+    ({ column: name, test }) => `when ${test} then '${name}: the warehouse cannot convert this value'`,
+  );
+  const hash = `coalesce(${column('payload_hash')}, ${d.after(column('fingerprint'), ':')})`;
+  const lines = `(select * from ${w.staging} where ${d.name('op')} = 'reject')`;
+  const pick = (from: string, reason: string, where: string): string =>
+    `select distinct ${lit(facts.connection)}, ${lit(facts.source)}, ${lit(facts.run_id)}, ${d.tryCast(column('page'), 'integer')}, ` +
+    `${column('user_id')}, ${reason}, ${column('raw')}, ${hash}, ${w.at}, ${d.tryCast('null', 'timestamp')} from ${from} s ` +
+    `where ${where} and not exists (select 1 from ${d.table(REJECTED_RECORDS.name)} x where x.${d.name('connection')} = ` +
+    `${lit(facts.connection)} and x.${d.name('payload_hash')} = ${hash})`;
+  const refused = pick(lines, column('reason'), 'true');
+  const unconverted = pick(newest(w), `case ${why.join(' ')} end`, `(${bad(w)})`);
+  const names = REJECTED_RECORDS.columns.map(({ name }) => d.name(name)).join(', ');
+  return plain(`insert into ${d.table(REJECTED_RECORDS.name)} (${names}) ${refused} union all ${unconverted}`);
+}
+
+/** The fence: exactly one row, or the lease is lost or the batch was applied already. */
+function fence(w: Writer): Statement {
+  const { d, facts, lit } = w;
+  const set = `${d.name('seq')} = ${facts.seq}, ${d.name('batch_id')} = ${lit(facts.batch_id)}, ${d.name('recipe')} = ${lit(facts.recipe)}, ${d.name('account')} = ${lit(facts.account)}, ${d.name('updated_at')} = ${w.at}`;
+  return plain(
+    `update ${d.table('rollcall_state')} set ${set} where ${d.name('connection')} = ${lit(facts.connection)} ` +
+      `and ${d.name('epoch')} = ${lit(facts.epoch)} and ${d.name('seq')} = ${facts.seq - 1}`,
+  );
+}
+
+/** Rows of staging, and users whose newest line does not convert; read before the transaction. */
+export function inspect(d: Dialect, facts: BatchFacts, staging: string): { lines: Statement; refused: Statement } {
+  const w = writer(d, facts, staging);
+  return {
+    lines: plain(
+      `select count(*) as ${d.name('lines')}, count(case when ${d.name('op')} = 'upsert' and (${bad(w)}) then 1 end) as ${d.name('bad')} from ${staging} s`,
+    ),
+    refused: plain(`select s.${d.name('user_id')} from ${newest(w)} s where ${bad(w)}`),
+  };
+}
+
+/** A staged batch: where its lines are, whether rows of it are refused, and what else its transaction does. */
+export interface StagedBatch {
+  readonly staging: string;
+  readonly refused: boolean;
+  readonly extra: readonly Statement[];
+}
+
+/** The one transaction of a batch, in the order that exactly-once effects need. */
+export function applyScript(d: Dialect, facts: BatchFacts, { staging, refused, extra }: StagedBatch): Script {
+  const w = writer(d, facts, staging);
+  const users = ['upsert', 'delete', 'purge'].some((kind) => facts.ops.has(kind));
+  const rejects = refused || facts.ops.has('reject');
+  return {
+    fence: fence(w),
+    steps: [...(users ? [log(w), merge(w)] : []), ...(rejects ? [quarantine(w)] : []), ...extra],
+  };
+}

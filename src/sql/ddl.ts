@@ -1,0 +1,28 @@
+import type { Dialect } from '../contract/dialect.ts';
+import type { Field } from '../contract/source.ts';
+import type { Statement } from '../contract/warehouse.ts';
+import { TABLES, type Table } from './tables.ts';
+import { views } from './views.ts';
+
+const plain = (sql: string): Statement => ({ sql, params: [] });
+
+function create(dialect: Dialect, table: Table): Statement {
+  const columns = table.columns.map((column) => `${dialect.name(column.name)} ${dialect.types[column.type]}`);
+  return plain(
+    `create table if not exists ${dialect.table(table.name)} (${columns.join(', ')})${dialect.cluster(table.key)}`,
+  );
+}
+
+/** Adds the columns that a table made by an older version lacks. */
+function widen(dialect: Dialect, table: Table): Statement[] {
+  return table.columns.map((column) => plain(dialect.addColumn(table.name, column.name, column.type)));
+}
+
+/** Everything that makes the tables and views of design as they should be; each statement may run again and again. */
+export function layout(dialect: Dialect, source: string, fields: readonly Field[]): Statement[] {
+  return [
+    ...TABLES.map((table) => create(dialect, table)),
+    ...TABLES.flatMap((table) => widen(dialect, table)),
+    ...views(dialect, source, fields).map(plain),
+  ];
+}

@@ -1,0 +1,75 @@
+import type { Dialect } from '../contract/dialect.ts';
+import type { Script, Statement, StateRow } from '../contract/warehouse.ts';
+import { STATE, USERS } from './tables.ts';
+
+/** The connection's row of `rollcall_state`. */
+export function readState(d: Dialect, connection: string): Statement {
+  const columns = ['epoch', 'seq', 'batch_id', 'recipe', 'account'].map(d.name).join(', ');
+  const updated = `${d.instant(d.name('updated_at'))} as ${d.name('updated_at')}`;
+  return {
+    sql: `select ${columns}, ${updated} from ${d.table(STATE.name)} where ${d.name('connection')} = ?`,
+    params: [connection],
+  };
+}
+
+/** Who takes the connection over, and from whom (null: nobody had it). */
+export interface Claim {
+  readonly connection: string;
+  readonly epoch: string;
+  readonly recipe: string;
+  readonly account: string;
+  readonly at: string;
+  readonly from: StateRow | null;
+}
+
+/**
+ * Makes an epoch the connection's: from then on a writer of another epoch passes no fence. The row must still be as
+ * it was read (or still be missing), so that of two who claim at once one is turned away.
+ */
+export function claim(d: Dialect, claimed: Claim): Script {
+  const { connection, epoch, recipe, account, at, from } = claimed;
+  const table = d.table(STATE.name);
+  const when = d.tryCast('?', 'timestamp');
+  if (from === null) {
+    const names = STATE.columns.map(({ name }) => d.name(name)).join(', ');
+    const values = `select ?, ?, 0, '', ?, ?, ${when}`;
+    const missing = `where not exists (select 1 from ${table} where ${d.name('connection')} = ?)`;
+    return {
+      fence: {
+        sql: `insert into ${table} (${names}) select * from (${values}) v ${missing}`,
+        params: [connection, epoch, recipe, account, at, connection],
+      },
+      steps: [],
+    };
+  }
+  return {
+    fence: {
+      sql:
+        `update ${table} set ${d.name('epoch')} = ?, ${d.name('updated_at')} = ${when} where ${d.name('connection')} = ? ` +
+        `and ${d.name('epoch')} = ? and ${d.name('seq')} = ?`,
+      params: [epoch, at, connection, from.epoch, from.seq],
+    },
+    steps: [],
+  };
+}
+
+/** The connection's rows as a ledger needs them, tombstones included. */
+export function readLedgerRows(d: Dialect, connection: string): Statement {
+  const deleted = `case when ${d.name('deleted_at')} is null then 0 else 1 end as ${d.name('gone')}`;
+  const off = `case when ${d.name('active')} then 0 when ${d.name('active')} is null then 0 else 1 end as ${d.name('off')}`;
+  return {
+    sql:
+      `select ${['user_id', 'fingerprint', 'seq'].map(d.name).join(', ')}, ${deleted}, ${off} from ${d.table(USERS.name)} ` +
+      `where ${d.name('connection')} = ? order by ${d.name('seq')}, ${d.name('user_id')}`,
+    params: [connection],
+  };
+}
+
+/** Live rows of the connection, for reconciliation and for a rebuild that must have read them all. */
+export function countRows(d: Dialect, connection: string): Statement {
+  const live = `count(case when ${d.name('deleted_at')} is null then 1 end) as ${d.name('live')}`;
+  return {
+    sql: `select count(*) as ${d.name('total')}, ${live} from ${d.table(USERS.name)} where ${d.name('connection')} = ?`,
+    params: [connection],
+  };
+}

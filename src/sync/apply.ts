@@ -1,0 +1,144 @@
+import type { Effects } from '../contract/effects.ts';
+import type { Batch, Journal } from '../contract/journal.ts';
+import type { Counts } from '../contract/run.ts';
+import type { Session, Statement } from '../contract/warehouse.ts';
+import { RollcallError } from '../errors.ts';
+import { applyScript, type BatchFacts, inspect } from '../sql/apply.ts';
+import { writeRefs } from '../sql/refs.ts';
+import { writeRun } from '../sql/runs.ts';
+import { readState } from '../sql/state.ts';
+import type { Deps } from './settings.ts';
+
+/** What applying works with. */
+export interface ApplyWork {
+  readonly deps: Deps;
+  readonly journal: Journal;
+  readonly recipe: string;
+  readonly run_id: string;
+  readonly counts: Counts;
+}
+
+/** A batch is full with so many lines, bytes, or ms since its first line. */
+const FULL = { lines: 50_000, bytes: 128 * 1024 * 1024, age: 15 * 60_000 };
+
+/** True when the open batch should be applied before the listing is read on. */
+export function isFull(journal: Journal, nowMs: number): boolean {
+  const { lines, bytes, opened_at } = journal.openBatch();
+  const age = opened_at === null ? 0 : nowMs - Date.parse(opened_at);
+  return lines >= FULL.lines || bytes >= FULL.bytes || age >= FULL.age;
+}
+
+function factsOf(work: ApplyWork, batch: Batch): BatchFacts {
+  const { epoch, account } = work.journal.facts();
+  const { name, source } = work.deps.settings;
+  const { seq, batch_id, run_id, recorded_at, ops } = batch;
+  return {
+    connection: name,
+    source: source.name,
+    epoch: epoch ?? '',
+    account: account ?? '',
+    recipe: work.recipe,
+    seq,
+    batch_id,
+    run_id,
+    recorded_at,
+    ops,
+  };
+}
+
+async function rows(session: Session, query: Statement): Promise<Readonly<Record<string, unknown>>[]> {
+  return Array.fromAsync(session.read(query));
+}
+
+/** Stages the batch and makes sure that all of it is there. Returns the users whose values do not convert. */
+async function stage(
+  work: ApplyWork,
+  session: Session,
+  batch: Batch,
+  facts: BatchFacts,
+): Promise<{ staging: string; refused: string[] }> {
+  const { deps } = work;
+  const staging = await session.stage(batch, deps.signal);
+  const { lines, refused } = inspect(deps.warehouse.dialect, facts, staging);
+  const [found] = await rows(session, lines);
+  if (Number(found?.lines) !== batch.lines) {
+    throw new RollcallError(
+      'transient',
+      `staged ${Number(found?.lines)} of the ${batch.lines} lines of batch ${batch.seq}; run again to load it anew`,
+      {
+        connection: deps.settings.name,
+        step: `stage batch ${batch.seq}`,
+      },
+    );
+  }
+  if (Number(found?.bad) === 0) return { staging, refused: [] };
+  return { staging, refused: (await rows(session, refused)).map((row) => String(row.user_id)) };
+}
+
+/** The fence was not passed: an earlier attempt of this batch did it, or another writer has the connection. */
+async function settleFence(work: ApplyWork, session: Session, batch: Batch): Promise<void> {
+  const { settings, warehouse } = work.deps;
+  const [state] = await rows(session, readState(warehouse.dialect, settings.name));
+  if (state?.batch_id === batch.batch_id) return;
+  throw new RollcallError(
+    'lost-lease',
+    `${settings.name}: another process took this connection over; batch ${batch.seq} was not applied and nothing is lost`,
+    {
+      connection: settings.name,
+      step: `apply batch ${batch.seq}`,
+    },
+  );
+}
+
+/** Adds what a batch did to a run's counts. */
+export function addBatch(counts: Counts, effects: Effects): void {
+  counts.inserted += effects.inserted;
+  counts.updated += effects.updated;
+  counts.restored += effects.restored;
+  counts.deleted += effects.deleted;
+  counts.batches += 1;
+}
+
+async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise<void> {
+  const { deps, journal, counts } = work;
+  const { dialect } = deps.warehouse;
+  const facts = factsOf(work, batch);
+  const { staging, refused } = await stage(work, session, batch, facts);
+  journal.refuse(refused);
+  const unsent = journal.unsentRuns().filter((run) => run.run_id !== work.run_id);
+  const extra = [
+    ...(batch.ops.has('refs') ? writeRefs(dialect, deps.settings.name, deps.settings.source.name, staging) : []),
+    ...unsent.flatMap((run) => writeRun(dialect, run)),
+  ];
+  const result = await session.transact(
+    applyScript(dialect, facts, { staging, refused: refused.length > 0, extra }),
+    deps.signal,
+  );
+  if (result === 'fenced') await settleFence(work, session, batch);
+  else journal.markSent(unsent.map((run) => run.run_id));
+  addBatch(counts, await journal.promote(batch));
+  counts.rejected += refused.length;
+  await session.unstage(staging);
+}
+
+/** Seals the open batch (or takes the sealed one) and applies it. Nothing happens when there is none. */
+export async function applyBatch(work: ApplyWork): Promise<void> {
+  const { deps, journal, counts } = work;
+  const batch = await journal.seal(work.run_id);
+  if (batch === null) return;
+  const session = await deps.open('write');
+  if (session === null) throw new Error('a warehouse opened for writing is never absent');
+  const started = performance.now();
+  try {
+    await applyIn(work, session, batch);
+  } finally {
+    counts.statements += session.statements();
+    await session.close();
+  }
+  deps.observer.note('batch applied', {
+    connection: deps.settings.name,
+    seq: batch.seq,
+    lines: batch.lines,
+    ms: Math.round(performance.now() - started),
+  });
+}

@@ -1,0 +1,165 @@
+import { hash } from 'node:crypto';
+import { type Effects, effect, noEffects, UNKNOWN, type Version } from '../contract/effects.ts';
+import type { Journal, Known, Line, Move, Rejected } from '../contract/journal.ts';
+import { isObject, type Json, type JsonObject } from '../contract/json.ts';
+import type { Refs, Source } from '../contract/source.ts';
+import { BadRecord } from '../errors.ts';
+import { idOf } from '../sources/record.ts';
+import type { ColumnRules } from './columns.ts';
+import { contentHash } from './fingerprint.ts';
+import { jsonText, rejectLine, upsertLine } from './lines.ts';
+
+/** What stays the same from page to page. */
+export interface DiffRules {
+  readonly source: Source;
+  readonly refs: Refs;
+  readonly recipe: string;
+  readonly rules: ColumnRules;
+  readonly maxRecordBytes: number;
+  readonly run_id: string;
+  /** Writes every row again whatever its fingerprint. */
+  readonly rewrite: boolean;
+}
+
+/** Records of one page, as a listing or a lookup returned them. */
+export interface Records {
+  readonly records: readonly Json[];
+  readonly page: number;
+  readonly active: boolean | null;
+  readonly unlessSeen: boolean;
+}
+
+/** What a page changes, before its place in the listing is added. */
+export interface PageDiff {
+  readonly lines: Line[];
+  readonly moves: Move[];
+  readonly seen: number[];
+  readonly rejected: Rejected[];
+  readonly effects: Effects;
+  /** Records that could not be loaded, known ones included. */
+  bad: number;
+  /** Those of them whose user was not met by the scan before. */
+  badSeen: number;
+}
+
+interface Work extends PageDiff {
+  readonly journal: Journal;
+  readonly rules: DiffRules;
+  readonly from: Records;
+  /** Newest versions of users whom this page already moved. */
+  readonly moved: Map<string, Known>;
+}
+
+function reject(w: Work, record: Json, user_id: string | null, reason: string): void {
+  const payload = jsonText(record);
+  const payload_hash = hash('sha256', payload);
+  w.bad += 1;
+  if (w.journal.hasRejected(payload_hash) || w.rejected.some((known) => known.payload_hash === payload_hash)) return;
+  const { run_id } = w.rules;
+  const rejected = { payload_hash, run_id, page: w.from.page, user_id, reason, payload, rejected_at: w.journal.now() };
+  w.rejected.push(rejected);
+  w.lines.push(rejectLine(rejected));
+}
+
+/** Records a user's newest version; effects follow from what the warehouse has. */
+function move(w: Work, known: Known, fresh: boolean, next: Version): void {
+  const before = effect(known.loaded, known);
+  const again = w.rules.rewrite && next.standing === 'live';
+  const after = effect(known.loaded, next) ?? (again ? 'same' : null);
+  if (before !== null) w.effects[before] -= 1;
+  if (after !== null) w.effects[after] += 1;
+  w.moves.push({ num: known.num, user_id: known.user_id, fresh, next, loaded: known.loaded });
+  w.moved.set(known.user_id, { ...known, ...next });
+}
+
+function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line } | { reason: string } {
+  const raw = jsonText(record);
+  if (raw.length > w.rules.maxRecordBytes) {
+    return {
+      reason: `the record has ${raw.length} characters, more than quarantine.max_record_bytes (${w.rules.maxRecordBytes}) allows`,
+    };
+  }
+  try {
+    const user = w.rules.source.user(record, w.rules.refs, w.from.active);
+    return { line: upsertLine(user, raw, fingerprint, w.from.page) };
+  } catch (error) {
+    if (error instanceof BadRecord) return { reason: error.message };
+    throw error;
+  }
+}
+
+function nobody(w: Work, user_id: string): Known {
+  return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN };
+}
+
+/** One record of a user with an id. */
+function take(w: Work, record: JsonObject, user_id: string, met: Known | null): void {
+  const earlier = w.moved.get(user_id);
+  const known = earlier ?? met ?? nobody(w, user_id);
+  const fresh = met === null && earlier === undefined;
+  if (w.from.unlessSeen && !fresh && (earlier !== undefined || w.journal.wasSeen(known.num))) return;
+  const first = earlier === undefined && !w.journal.wasSeen(known.num);
+  w.seen.push(known.num);
+  const { source, refs, recipe, rewrite } = w.rules;
+  const fingerprint = `${recipe}:${contentHash(source, record, w.from.active, source.referred(record, refs))}`;
+  if (known.fingerprint === fingerprint) {
+    if (known.standing === 'live' && !rewrite) return;
+    if (known.standing === 'rejected' || known.standing === 'stale') {
+      w.bad += 1;
+      w.badSeen += first ? 1 : 0;
+      return;
+    }
+  }
+  const row = rowOf(w, record, fingerprint);
+  if ('reason' in row) {
+    reject(w, record, user_id, row.reason);
+    w.badSeen += first ? 1 : 0;
+    if (fresh) move(w, known, true, UNKNOWN);
+    return;
+  }
+  const next: Version = { fingerprint, standing: 'live' };
+  // Listed again with the content he was kept with: his row is right as it is.
+  const settled = known.fingerprint === fingerprint && known.standing === 'inactive' && !rewrite;
+  if (!settled) w.lines.push(row.line);
+  move(w, known, fresh, next);
+}
+
+/** The record after column rules, with its id; rejected records are dealt with here. */
+function identify(w: Work, received: Json): { record: JsonObject; id: string } | null {
+  if (!isObject(received)) {
+    reject(w, received, null, 'the record is not an object');
+    return null;
+  }
+  const record = w.rules.rules(received);
+  try {
+    return { record, id: idOf(record, w.rules.source.id) };
+  } catch (error) {
+    if (!(error instanceof BadRecord)) throw error;
+    reject(w, record, null, error.message);
+    return null;
+  }
+}
+
+/** Compares a page with the ledger: whom to write, whom to quarantine, whom nothing needs to be done for. */
+export async function diffPage(journal: Journal, rules: DiffRules, from: Records): Promise<PageDiff> {
+  const effects = noEffects();
+  const w: Work = {
+    journal,
+    rules,
+    from,
+    moved: new Map(),
+    lines: [],
+    moves: [],
+    seen: [],
+    rejected: [],
+    effects,
+    bad: 0,
+    badSeen: 0,
+  };
+  const users = from.records.map((received) => identify(w, received)).filter((user) => user !== null);
+  const met = await journal.meet(users.map((user) => user.id));
+  users.forEach(({ record, id }, i) => {
+    take(w, record, id, met[i] ?? null);
+  });
+  return w;
+}

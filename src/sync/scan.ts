@@ -1,0 +1,128 @@
+import type { Journal, OpenScan } from '../contract/journal.ts';
+import { isObject } from '../contract/json.ts';
+import type { Counts } from '../contract/run.ts';
+import type { Chunk, Reader, Refs } from '../contract/source.ts';
+import { BadRecord, RollcallError } from '../errors.ts';
+import { idOf } from '../sources/record.ts';
+import { type DiffRules, diffPage, type PageDiff } from './diff.ts';
+import { type Guard, makeGuard } from './guard.ts';
+import type { Deps } from './settings.ts';
+
+/** A refused cursor begins the scan anew so many times, then it is an error. */
+const RESTARTS = 3;
+
+/** What a scan works with. */
+export interface ScanWork {
+  readonly deps: Deps;
+  readonly journal: Journal;
+  readonly reader: Reader;
+  readonly refs: Refs;
+  readonly rules: DiffRules;
+  readonly counts: Counts;
+  /** Records of this run that could not be loaded and whose user the scan had not met before. */
+  badSeen: number;
+  /** Called when the open batch is full. */
+  flush(): Promise<void>;
+}
+
+const openScan = (journal: Journal): OpenScan => {
+  const scan = journal.scan();
+  if (scan === null) throw new Error('the scan ended while it was being read');
+  return scan;
+};
+
+/** Key of a page's first record, for the endless-listing guard. */
+function firstKey(work: ScanWork, chunk: Chunk): string | null {
+  const first = chunk.records[0];
+  if (!isObject(first)) return null;
+  try {
+    return `${chunk.unlessSeen === true ? 'again' : 'plain'} ${idOf(first, work.deps.settings.source.id)}`;
+  } catch (error) {
+    if (error instanceof BadRecord) return null;
+    throw error;
+  }
+}
+
+/** Too many bad records mean that the API changed or is ill, not that its users did. */
+function checkShare(work: ScanWork, page: PageDiff, records: number): void {
+  const { name, quarantine } = work.deps.settings;
+  const tell = (what: string, setting: string): RollcallError =>
+    new RollcallError(
+      'bad-data',
+      `${name}: ${what} could not be loaded; the run stops before the rest is believed. See \`rollcall rejected list ${name}\`, and quarantine.${setting} to allow more`,
+      { connection: name, step: 'list users' },
+    );
+  if (records >= 20 && page.bad > quarantine.page_ratio * records)
+    throw tell(`${page.bad} of the ${records} records of a page`, 'page_ratio');
+  const seen = work.journal.seenCount();
+  if (seen > 1000 && work.counts.rejected > quarantine.scan_ratio * seen) {
+    throw tell(`${work.counts.rejected} of ${seen} records of the scan`, 'scan_ratio');
+  }
+}
+
+async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard: Guard): Promise<void> {
+  const { journal, rules, counts } = work;
+  const first = begins ? firstKey(work, chunk) : null;
+  guard.before(chunk, first);
+  const before = journal.seenCount();
+  const diff = await diffPage(journal, rules, {
+    records: chunk.records,
+    page: openScan(journal).pages + 1,
+    active: chunk.active,
+    unlessSeen: chunk.unlessSeen ?? false,
+  });
+  await journal.step({ ...diff, place: { cursor: chunk.resume, first, last: chunk.last } });
+  counts.rejected += diff.bad;
+  work.badSeen += diff.badSeen;
+  counts.seen = journal.seenCount();
+  counts.pages += 1;
+  work.deps.observer.page(counts);
+  guard.after(chunk, journal.seenCount() - before);
+  checkShare(work, diff, chunk.records.length);
+}
+
+/** Reads from the recorded place to the end; the next page is asked for while one is diffed. */
+async function readOn(work: ScanWork): Promise<void> {
+  const { journal, reader, deps } = work;
+  const guard = makeGuard(deps.settings.name, () => openScan(journal));
+  const chunks = reader.list(openScan(journal).cursor)[Symbol.asyncIterator]();
+  let next = chunks.next();
+  let begins = true;
+  for (;;) {
+    const { value: chunk, done } = await next;
+    if (done === true) throw new Error('the source ended its listing without a last chunk');
+    if (!chunk.last) {
+      next = chunks.next();
+      // Its failure is met when it is awaited; until then it must not count as unhandled.
+      next.catch(() => undefined);
+    }
+    await recordChunk(work, chunk, begins, guard);
+    if (chunk.last) return;
+    begins = chunk.resume !== null;
+    await work.flush();
+    deps.signal.throwIfAborted();
+  }
+}
+
+/** Reads the open scan to its end, beginning anew where the server no longer takes its cursor. */
+export async function readListing(work: ScanWork): Promise<void> {
+  const { journal, deps } = work;
+  while (!openScan(journal).complete) {
+    try {
+      await readOn(work);
+    } catch (error) {
+      if (!(error instanceof RollcallError)) throw error;
+      if (error.cursorRefused && openScan(journal).restarts < RESTARTS) {
+        journal.restartScan();
+        deps.observer.note('scan restarted', {
+          connection: deps.settings.name,
+          reason: 'the API no longer accepts the cursor',
+        });
+        continue;
+      }
+      // A listing that cannot be trusted is not gone on with.
+      if (error.kind === 'bad-data') journal.endScan();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Ledger } from '../contract/journal.ts';
+import type { Counts, Observer } from '../contract/run.ts';
+import type { Reader, Source } from '../contract/source.ts';
+import type { Access, Session, Warehouse } from '../contract/warehouse.ts';
+
+/** A connection as the engine needs it; the checked config has more. */
+export interface Settings {
+  readonly name: string;
+  readonly source: Source;
+  readonly deletes: {
+    readonly mode: 'soft' | 'hard' | 'ignore';
+    readonly max_ratio: number;
+    readonly proof: 'lookup' | 'scans';
+    readonly lookups: number;
+  };
+  readonly columns: {
+    readonly exclude: readonly string[];
+    readonly hash: readonly string[];
+    readonly hash_key?: string | undefined;
+  };
+  readonly quarantine: {
+    readonly page_ratio: number;
+    readonly scan_ratio: number;
+    readonly max_record_bytes: number;
+  };
+}
+
+/** What a run works with. Made by whoever starts it (a command, a worker), for one connection. */
+export interface Deps {
+  readonly settings: Settings;
+  readonly warehouse: Warehouse;
+  readonly ledger: Ledger;
+  readonly observer: Observer;
+  /** Asks the run to stop: the page in hand is finished and recorded. */
+  readonly signal: AbortSignal;
+  /** A reader whose requests, retries and waits are counted in `counts`. */
+  connect(counts: Counts): { reader: Reader; close(): void };
+  /** Null for `read` when the warehouse is not there yet. The caller closes it. */
+  open(access: Access): Promise<Session | null>;
+  /** Takes the connection's lease; the result gives it back. Throws `busy`. */
+  lease(): Promise<() => void>;
+}
