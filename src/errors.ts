@@ -76,6 +76,17 @@ export function locate(error: unknown, connection: string, step: string): Rollca
       cause: error.cause ?? error,
     });
   }
+  if (error instanceof BadRecord) {
+    return new RollcallError(
+      'bad-data',
+      `${connection}: the API answered with something unexpected: ${error.message}`,
+      {
+        step,
+        connection,
+        cause: error,
+      },
+    );
+  }
   return new RollcallError('bug', `unexpected error: ${error instanceof Error ? error.message : String(error)}`, {
     step,
     connection,

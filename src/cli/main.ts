@@ -31,6 +31,13 @@ function report(error: unknown, verbose: boolean): number {
   return 1;
 }
 
+/** Whoever reads our output may stop early (`| head`); that is no error, and a run goes on to its end. */
+function tolerateClosedOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** Runs one command and answers with its exit code. Called by bin/rollcall.js. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('rollcall')
@@ -43,6 +50,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .helpOption('-h, --help', 'show help')
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
+  tolerateClosedOutput();
   let code = 0;
   addCommands(program, (result) => {
     code = result;

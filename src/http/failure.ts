@@ -3,6 +3,7 @@ import { isObject, type Json } from '../contract/json.ts';
 import type { Api, Failure } from '../contract/source.ts';
 import { type ErrorFacts, type ErrorKind, RollcallError } from '../errors.ts';
 import { excerpt } from './gateway.ts';
+import { networkWords } from './network.ts';
 import { FEW_RETRIES, RETRIES } from './retry.ts';
 import { type BodyProblem, Trouble } from './trouble.ts';
 
@@ -42,77 +43,29 @@ function causeOf(scene: Scene, error: Error): Error {
   return cause;
 }
 
-const TLS = /^(?:EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|HOSTNAME_MISMATCH)/u;
-const UNKNOWN_NAME: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_FAIL']);
-const NO_ROUTE: ReadonlySet<string> = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ENETDOWN']);
-const BEFORE_SENDING: ReadonlySet<string> = new Set(['lookup', 'connect', 'secureConnect']);
+/** Said where the answer to a write was lost, which is therefore not sent twice. */
+const DOUBT = 'Whether the write was applied is not known: look before repeating it';
 
-interface NetworkWords {
-  readonly reason: string;
-  readonly words: string;
-  readonly retries: number;
-  /** The request never reached the server, so that even a write may be sent again. */
-  readonly unsent: boolean;
-}
-
-function field(error: Error, name: 'code' | 'event' | 'syscall'): string {
-  const value: unknown = Reflect.get(error, name);
-  return typeof value === 'string' ? value : '';
-}
-
-/** What went wrong on the network, in the words of a person. */
-function networkWords(target: string, error: Error): NetworkWords {
-  const code = field(error, 'code');
-  const check = 'Check base_url or region of the connection, and the network of this machine.';
-  const few = { retries: FEW_RETRIES, unsent: true };
-  if (UNKNOWN_NAME.has(code)) {
-    return { reason: 'unknown host', words: `the name of ${target} is not known to DNS (${code}). ${check}`, ...few };
-  }
-  if (code === 'ECONNREFUSED') {
-    return { reason: 'refused', words: `${target} refuses connections: nothing listens there. ${check}`, ...few };
-  }
-  if (NO_ROUTE.has(code))
-    return { reason: 'no route', words: `${target} cannot be reached (${code}). ${check}`, ...few };
-  if (TLS.test(code)) {
-    const words = `${target} could not prove by TLS who it is (${code}). Check base_url (https or http, the host's name), and NODE_EXTRA_CA_CERTS for a certificate authority of your own.`;
-    return { reason: 'TLS', words, retries: 0, unsent: true };
-  }
-  if (code === 'ETIMEDOUT' && (BEFORE_SENDING.has(field(error, 'event')) || field(error, 'syscall') === 'connect')) {
-    return { reason: 'connect time-out', words: `no connection to ${target} in time. ${check}`, ...few };
-  }
-  const lost = { retries: RETRIES, unsent: false };
-  if (code === 'ETIMEDOUT') {
-    return {
-      reason: 'time-out',
-      words: `${target} stopped sending and the request timed out. Try again later.`,
-      ...lost,
-    };
-  }
-  if (code.startsWith('HPE_')) {
-    return { reason: 'not HTTP', words: `${target} does not answer in HTTP (${code}). ${check}`, ...lost };
-  }
-  const name = code === '' ? '' : ` (${code})`;
-  return { reason: 'connection reset', words: `${target} broke off the connection${name}. Try again later.`, ...lost };
-}
-
-/** What a lost answer means for a write, which is never sent twice. */
-function doubt(request: Request): string {
-  return request.call === 'write' ? ' Whether the write was applied is not known: look before repeating it.' : '';
-}
+const NETWORK_RETRIES = { refused: FEW_RETRIES, lost: RETRIES, hopeless: 0 } as const;
 
 /** The trouble of a connection that could not be made or broke. */
 export function networkTrouble(scene: Scene, request: Request, error: Error): Trouble {
-  const { reason, words, retries, unsent } = networkWords(scene.target, error);
-  const write = request.call === 'write' && !unsent;
-  const told = `${request.endpoint}: ${words}${unsent ? '' : doubt(request)}`;
+  const { reason, words, advice, phase } = networkWords(scene.target, error);
+  const doubtful = request.call === 'write' && phase === 'lost';
+  const told = `${request.endpoint}: ${words}. ${doubtful ? DOUBT : advice}.`;
   const facts: FailedFacts = { kind: 'transient', cause: causeOf(scene, error) };
-  return new Trouble({ reason, retries: write ? 0 : retries, error: failed(scene, request, told, facts) });
+  return new Trouble({
+    reason,
+    retries: doubtful ? 0 : NETWORK_RETRIES[phase],
+    error: failed(scene, request, told, facts),
+  });
 }
 
 /** The trouble of an answer that was accepted by its status and whose body is not what was asked for. */
 export function bodyTrouble(scene: Scene, request: Request, status: number, problem: BodyProblem): Trouble {
-  const words = `${request.endpoint} was answered ${status}, but the answer ${problem.message}.${doubt(request)}`;
-  const retries = problem.final || request.call === 'write' ? 0 : RETRIES;
+  const write = request.call === 'write';
+  const words = `${request.endpoint} was answered ${status}, but the answer ${problem.message}.${write ? ` ${DOUBT}.` : ''}`;
+  const retries = problem.final || write ? 0 : RETRIES;
   const error = failed(scene, request, words, { kind: problem.final ? 'bad-data' : 'transient', status });
   return new Trouble({ reason: problem.reason, retries, error });
 }
@@ -164,11 +117,11 @@ export function statusTrouble(scene: Scene, request: Request, refusal: Refusal):
   const said = refusal.body === undefined ? {} : scene.api.failure(status, refusal.body);
   const foreign = refusal.body === undefined && refusal.text.trim() !== '';
   const by = foreign ? ` by a proxy or gateway, not by the API: "${excerpt(refusal.text)}"` : '';
-  const advice = unstopped(said.advice ?? adviceFor(kind, status));
-  const write = request.call === 'write';
-  const lost = kind === 'transient' && !(status === 503 && serverMs !== null);
-  const words = `${request.endpoint} was answered ${status}${by}${vendorWords(refusal, said)}. ${advice}.${lost ? doubt(request) : ''}`;
-  const retries = kind === 'transient' && !(write && lost) ? RETRIES : 0;
+  // A server that names a time has not begun; after any other trouble of its own, what became of a write is open.
+  const doubtful = request.call === 'write' && kind === 'transient' && !(status === 503 && serverMs !== null);
+  const advice = doubtful ? DOUBT : unstopped(said.advice ?? adviceFor(kind, status));
+  const words = `${request.endpoint} was answered ${status}${by}${vendorWords(refusal, said)}. ${advice}.`;
+  const retries = kind === 'transient' && !doubtful ? RETRIES : 0;
   return new Trouble({
     reason: `status ${status}`,
     retries,

@@ -27,6 +27,7 @@ function endless(connection: string, what: string): RollcallError {
 /** Watches one open scan; `scan` is read anew at each page. */
 export function makeGuard(connection: string, scan: () => OpenScan): Guard {
   let barren = 0;
+  let metInAnswer = 0;
   return {
     before(chunk, first) {
       const { cursors, firsts, pages } = scan();
@@ -37,9 +38,12 @@ export function makeGuard(connection: string, scan: () => OpenScan): Guard {
       if (pages >= MOST_PAGES) throw endless(connection, `it has more than ${MOST_PAGES} pages`);
     },
     after(chunk, met) {
-      barren = met > 0 || chunk.unlessSeen === true ? 0 : barren + 1;
-      if (barren >= BARREN_PAGES && !chunk.last)
-        throw endless(connection, `${BARREN_PAGES} pages in a row had no new user`);
+      metInAnswer += met;
+      // An answer that is read again in pieces after a crash has no new user for many pieces.
+      if (chunk.resume === null) return;
+      barren = metInAnswer > 0 || chunk.unlessSeen === true ? 0 : barren + 1;
+      metInAnswer = 0;
+      if (barren >= BARREN_PAGES) throw endless(connection, `${BARREN_PAGES} pages in a row had no new user`);
     },
   };
 }

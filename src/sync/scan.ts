@@ -4,7 +4,7 @@ import type { Counts } from '../contract/run.ts';
 import type { Chunk, Reader, Refs } from '../contract/source.ts';
 import { BadRecord, RollcallError } from '../errors.ts';
 import { idOf } from '../sources/record.ts';
-import { type DiffRules, diffPage, type PageDiff } from './diff.ts';
+import { type DiffRules, diffPage } from './diff.ts';
 import { type Guard, makeGuard } from './guard.ts';
 import type { Deps } from './settings.ts';
 
@@ -44,20 +44,25 @@ function firstKey(work: ScanWork, chunk: Chunk): string | null {
 }
 
 /** Too many bad records mean that the API changed or is ill, not that its users did. */
-function checkShare(work: ScanWork, page: PageDiff, records: number): void {
-  const { name, quarantine } = work.deps.settings;
-  const tell = (what: string, setting: string): RollcallError =>
-    new RollcallError(
-      'bad-data',
-      `${name}: ${what} could not be loaded; the run stops before the rest is believed. See \`rollcall rejected list ${name}\`, and quarantine.${setting} to allow more`,
-      { connection: name, step: 'list users' },
-    );
-  if (records >= 20 && page.bad > quarantine.page_ratio * records)
-    throw tell(`${page.bad} of the ${records} records of a page`, 'page_ratio');
+function tooBad(work: ScanWork, what: string, setting: string): RollcallError {
+  const { name } = work.deps.settings;
+  return new RollcallError(
+    'bad-data',
+    `${name}: ${what} could not be loaded; the run stops before the rest is believed. See why with rollcall query "select * from rejected_records"; quarantine.${setting} allows more`,
+    { connection: name, step: 'list users' },
+  );
+}
+
+function checkPage(work: ScanWork, bad: number, records: number): void {
+  if (records < 20 || bad <= work.deps.settings.quarantine.page_ratio * records) return;
+  throw tooBad(work, `${bad} of the ${records} records of a page`, 'page_ratio');
+}
+
+function checkScan(work: ScanWork): void {
   const seen = work.journal.seenCount();
-  if (seen > 1000 && work.counts.rejected > quarantine.scan_ratio * seen) {
-    throw tell(`${work.counts.rejected} of ${seen} records of the scan`, 'scan_ratio');
-  }
+  const { rejected } = work.counts;
+  if (seen <= 1000 || rejected <= work.deps.settings.quarantine.scan_ratio * seen) return;
+  throw tooBad(work, `${rejected} of ${seen} records of the scan`, 'scan_ratio');
 }
 
 async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard: Guard): Promise<void> {
@@ -78,7 +83,7 @@ async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard:
   counts.pages += 1;
   work.deps.observer.page(counts);
   guard.after(chunk, journal.seenCount() - before);
-  checkShare(work, diff, chunk.records.length);
+  checkPage(work, diff.bad, chunk.records.length);
 }
 
 /** Reads from the recorded place to the end; the next page is asked for while one is diffed. */
@@ -110,6 +115,7 @@ export async function readListing(work: ScanWork): Promise<void> {
   while (!openScan(journal).complete) {
     try {
       await readOn(work);
+      checkScan(work);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       if (error.cursorRefused && openScan(journal).restarts < RESTARTS) {

@@ -1,5 +1,6 @@
 import { effect, noEffects, type Version } from '../contract/effects.ts';
-import type { Known } from '../contract/journal.ts';
+import type { Known, Line } from '../contract/journal.ts';
+import type { JsonObject } from '../contract/json.ts';
 import type { Verdict } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
 import { contentHash } from './fingerprint.ts';
@@ -60,9 +61,17 @@ async function lookUp(work: ScanWork, missing: readonly Known[], listed: string)
   }
 }
 
+/** The row of a user whose account is off. */
+function inactiveRow({ rules }: ScanWork, found: JsonObject): { line: Line; fingerprint: string } {
+  const { source, refs, recipe } = rules;
+  const record = rules.rules(found);
+  const fingerprint = `${recipe}:${contentHash(source, record, false, source.referred(record, refs))}`;
+  return { line: upsertLine(source.user(record, refs, false), jsonText(record), fingerprint, 0), fingerprint };
+}
+
 /** Marks the gone, and the ones whose account is off, as one batch. */
 async function record(work: ScanWork, verdicts: ReadonlyMap<Known, Verdict>): Promise<void> {
-  const { journal, rules, deps } = work;
+  const { journal, deps } = work;
   const mode = deps.settings.deletes.mode === 'hard' ? 'hard' : 'soft';
   const effects = noEffects();
   const lines = [];
@@ -74,13 +83,11 @@ async function record(work: ScanWork, verdicts: ReadonlyMap<Known, Verdict>): Pr
       moves.push({ num: user.num, user_id: user.user_id, fresh: false, next, loaded: user.loaded });
       effects.deleted += 1;
     } else if (absence === 'inactive' && found !== undefined) {
-      const kept = rules.rules(found);
-      const { source, refs, recipe } = rules;
-      const fingerprint = `${recipe}:${contentHash(source, kept, false, source.referred(kept, refs))}`;
+      const { line, fingerprint } = inactiveRow(work, found);
       const next: Version = { fingerprint, standing: 'inactive' };
       const does = effect(user.loaded, next);
       if (does !== null) effects[does] += 1;
-      lines.push(upsertLine(source.user(kept, refs, false), jsonText(kept), fingerprint, 0));
+      lines.push(line);
       moves.push({ num: user.num, user_id: user.user_id, fresh: false, next, loaded: user.loaded });
     }
   }

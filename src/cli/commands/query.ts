@@ -56,6 +56,13 @@ async function asTable(rows: AsyncIterable<Row>): Promise<void> {
   if (more > 0) print(`… and ${more} more rows (--json or --csv prints all)`);
 }
 
+/** The warehouse's own words about the user's SQL, whole: they point at the place. */
+function sqlError(error: unknown): unknown {
+  if (!(error instanceof RollcallError) || error.kind !== 'bug') return error;
+  const words = error.cause instanceof Error ? error.cause.message : error.message;
+  return new RollcallError('config', `the query failed: ${words.trim()}`, { step: 'query', cause: error });
+}
+
 /** `rollcall query "<sql>"`: reads the configured warehouse. */
 export async function query(sql: string, options: { csv?: true }, command: Command): Promise<number> {
   const globals = globalsOf(command);
@@ -75,6 +82,8 @@ export async function query(sql: string, options: { csv?: true }, command: Comma
       await session.close();
     }
     return 0;
+  } catch (error) {
+    throw sqlError(error);
   } finally {
     stop.release();
   }
