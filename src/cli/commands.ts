@@ -31,9 +31,25 @@ export function addCommands(program: Command, done: Done): void {
   program
     .command('sync [connection...]')
     .description('load what changed, now, in this process')
+    .option('--dry-run', 'read everything, write nothing, and show what would change')
     .option('--allow-deletes', 'let one scan delete more than deletes.max_ratio; the proof is still asked for')
     .action(async (names, options, command) =>
       done(await (await import('./commands/sync.ts')).sync(names, options, command)),
+    );
+  program
+    .command('backfill <connection>')
+    .description('write every row again, whatever its fingerprint; goes on where it was stopped')
+    .option('--allow-deletes', 'let this scan delete more than deletes.max_ratio; the proof is still asked for')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/sync.ts')).backfill(name, options, command)),
+    );
+  program
+    .command('resync <connection>')
+    .description('look chosen users up again, by id or by address')
+    .option('--id <id...>', 'ids of the source')
+    .option('--email <address...>', 'primary addresses, through the search API')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/sync.ts')).resync(name, options, command)),
     );
   addReading(program, done);
 }

@@ -96,3 +96,22 @@ export function runText(run: Run): string {
   if (run.error !== null) lines.push(`  ${run.error.step === '' ? '' : `${run.error.step}: `}${run.error.message}`);
   return lines.join('\n');
 }
+
+/** What a dry run found: the sums, and up to 20 of the changes. */
+export function dryRunText(
+  run: Run,
+  samples: readonly { op: string; user_id: string; name: string | null; changed: readonly string[] }[],
+): string {
+  const { inserted, restored, updated, deleted, unchanged } = run.counts;
+  const sums = `+${number(inserted + restored)} ~${number(updated)} -${number(deleted)} =${number(unchanged)}`;
+  const lines = [
+    `${run.connection}: dry run ${run.outcome}, nothing was written: ${sums} (${number(run.counts.seen)} users seen)`,
+  ];
+  for (const warning of run.warnings) lines.push(`  note: ${warning}`);
+  if (run.error !== null) lines.push(`  ${run.error.message}`);
+  if (samples.length > 0) {
+    const rows = samples.map(({ op, user_id, name, changed }) => [op, user_id, name, changed.join(', ')]);
+    lines.push('', table(['op', 'user_id', 'name', 'changed'], rows));
+  }
+  return lines.join('\n');
+}

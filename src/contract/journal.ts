@@ -115,6 +115,7 @@ export interface OpenBatch {
   readonly lines: number;
   readonly bytes: number;
   readonly opened_at: string | null;
+  readonly effects: Effects;
 }
 
 /**
@@ -131,7 +132,7 @@ export interface Journal {
   beginScan(kind: 'sync' | 'backfill', recipe: string): OpenScan;
   /** Begins the open scan's listing anew: seen users and cursor are dropped, the open batch stays. */
   restartScan(): OpenScan;
-  /** Forgets the scan after its last page and sweep. */
+  /** Forgets the scan: after its sweep, or when it is not to be gone on with. */
   endScan(): void;
   /** Distinct users met by the open scan. */
   seenCount(): number;
@@ -158,8 +159,20 @@ export interface Journal {
   listed(): string | null;
   /** Known users with a live row whom the open scan did not meet, in order of their numbers. */
   missing(): Iterable<Known>;
+  /** Users with a live row, in order of their numbers. */
+  live(): Iterable<Known>;
+  /** True for a user whom the last complete scan did not see either. */
+  missedBefore(num: number): boolean;
+  /** Remembers whom the open, complete scan did not see; once it has ended they were missed before. */
+  noteMissed(nums: readonly number[]): void;
+  /** Up to `count` users who are kept as inactive and whom the open scan did not meet: those whose turn it is. */
+  recheck(count: number): readonly Known[];
   /** Users whose row is kept although they are no longer listed, because their account is off. */
   inactive(): number;
+  /** Those of them whom the open scan did not meet. */
+  unseenInactive(): number;
+  /** Users without a live row among those whom the open scan met: their records were refused. */
+  seenWithoutRow(): number;
   /** Rejected records, newest first. */
   rejected(limit: number): readonly Rejected[];
 
@@ -184,6 +197,8 @@ export interface RebuildStart {
 export interface Ledger {
   /** `fresh`: there was no ledger, or it was unreadable (then it is kept aside and `broken` names the copy). */
   open(): Promise<{ journal: Journal; fresh: boolean; broken: string | null }>;
+  /** A copy in a folder of its own, without the open scan and batch: what is tried on it leaves the ledger as it is. */
+  copy(folder: string): Promise<Ledger>;
   /** Fills a new ledger beside the old one from rows of `users` (user_id, fingerprint, gone, off) and puts it in its place. */
   rebuild(rows: AsyncIterable<Row>, start: RebuildStart): Promise<Journal>;
 }

@@ -109,6 +109,8 @@ export interface Source<Options = unknown> {
   readonly exclude: readonly string[];
   /** Paths of URLs whose query changes without the user having changed. */
   readonly volatile: readonly string[];
+  /** A listing says whether an account is on (`Chunk.active`); false where each record says it itself or nothing does. */
+  readonly impliesActive: boolean;
   /** The listing can be cut short without a sign, so that two scans prove nothing. */
   readonly unsignedCut: boolean;
   api(options: Options): Api;

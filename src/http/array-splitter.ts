@@ -48,43 +48,33 @@ function arrayFinder(items: string | null): (byte: number) => boolean {
   let depth = 0;
   let quoted = false;
   let escaped = false;
-  let atKey = false;
   let armed = items === null;
   let found = false;
-  let key: number[] = [];
+  let text: number[] = [];
   const inString = (byte: number): void => {
     if (escaped) escaped = false;
     else if (byte === BACKSLASH) escaped = true;
     else quoted = byte !== QUOTE;
-    if (quoted && depth === 1 && atKey && key.length < LONGEST_KEY) key.push(byte);
+    if (quoted && text.length < LONGEST_KEY) text.push(byte);
   };
   const opens = (byte: number): boolean => {
-    const hit = armed && byte === OPEN_SQUARE && depth === (items === null ? 0 : 1);
+    const hit = armed && byte === OPEN_SQUARE;
     if (hit && found) throw new BodyProblem('not JSON', `holds its list "${items ?? ''}" twice`, true);
-    if (hit) found = true;
-    depth++;
+    found ||= hit;
     armed = false;
-    atKey = depth === 1 && byte === OPEN;
+    depth++;
     return hit;
   };
   return (byte) => {
-    if (quoted) {
-      inString(byte);
-      return false;
-    }
-    if ((byte | FOLD) === OPEN) return opens(byte);
-    if ((byte | FOLD) === CLOSE) depth--;
+    if (quoted) inString(byte);
+    else if ((byte | FOLD) === OPEN) return opens(byte);
+    else if ((byte | FOLD) === CLOSE) depth--;
     else if (byte === QUOTE) {
       quoted = true;
-      armed = false;
-      key = [];
+      text = [];
     } else if (byte === COLON && depth === 1) {
-      atKey = false;
-      armed = items !== null && keyText(key) === items;
-    } else if (byte === COMMA && depth === 1) {
-      // In an array at the root this makes keys of its strings, which no colon ever follows in valid JSON.
-      atKey = true;
-      armed = false;
+      // The text before a colon is a key, and what comes next is its value.
+      armed = items !== null && keyText(text) === items;
     }
     return false;
   };

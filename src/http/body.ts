@@ -46,7 +46,7 @@ export async function errorText(incoming: Incoming): Promise<string> {
 /** Throws BodyProblem when the answer's content type says that somebody else than the API wrote it. */
 export async function refusePage(incoming: Incoming): Promise<void> {
   const type = incoming.headers['content-type'];
-  // Nothing said, and nothing that the first character could not still decide while parsing.
+  // A type that says neither is left to the parser.
   if (type === undefined || claimsJson(type, '{')) return;
   const text = await errorText(incoming);
   if (text.trim() === '') throw new BodyProblem('empty', 'has no body');

@@ -46,14 +46,15 @@ function causeOf(scene: Scene, error: Error): Error {
 /** Said where the answer to a write was lost, which is therefore not sent twice. */
 const DOUBT = 'Whether the write was applied is not known: look before repeating it';
 
-const NETWORK_RETRIES = { refused: FEW_RETRIES, lost: RETRIES, hopeless: 0 } as const;
+const NETWORK_RETRIES = { refused: FEW_RETRIES, lost: RETRIES, distrusted: 0, unsendable: 0 } as const;
 
 /** The trouble of a connection that could not be made or broke. */
 export function networkTrouble(scene: Scene, request: Request, error: Error): Trouble {
   const { reason, words, advice, phase } = networkWords(scene.target, error);
   const doubtful = request.call === 'write' && phase === 'lost';
   const told = `${request.endpoint}: ${words}. ${doubtful ? DOUBT : advice}.`;
-  const facts: FailedFacts = { kind: 'transient', cause: causeOf(scene, error) };
+  const kind = phase === 'unsendable' ? 'config' : 'transient';
+  const facts: FailedFacts = { kind, cause: causeOf(scene, error) };
   return new Trouble({
     reason,
     retries: doubtful ? 0 : NETWORK_RETRIES[phase],

@@ -7,9 +7,9 @@ export interface NetworkWords {
   readonly advice: string;
   /**
    * `refused`: no connection came about, so that even a write may be sent again; `lost`: it broke with the request under
-   * way; `hopeless`: it will be the same next time, and nothing was sent.
+   * way; `distrusted` and `unsendable`: nothing was sent, and it will be the same next time.
    */
-  readonly phase: 'refused' | 'lost' | 'hopeless';
+  readonly phase: 'refused' | 'lost' | 'distrusted' | 'unsendable';
 }
 
 const TLS = /^(?:EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|HOSTNAME_MISMATCH)/u;
@@ -51,11 +51,11 @@ export function networkWords(target: string, error: Error): NetworkWords {
   const early = unconnected(target, error, code);
   if (early !== null) return early;
   if (TLS.test(code)) {
-    return { reason: 'TLS', words: `TLS with ${target} failed (${code})`, advice: CHECK_TLS, phase: 'hopeless' };
+    return { reason: 'TLS', words: `TLS with ${target} failed (${code})`, advice: CHECK_TLS, phase: 'distrusted' };
   }
   if (UNSENDABLE.test(code)) {
     const words = `the request to ${target} cannot be written as HTTP (${code})`;
-    return { reason: 'not sendable', words, advice: CHECK_CREDENTIAL, phase: 'hopeless' };
+    return { reason: 'not sendable', words, advice: CHECK_CREDENTIAL, phase: 'unsendable' };
   }
   if (code === 'ETIMEDOUT') {
     return {

@@ -59,7 +59,6 @@ async function* bytes(stream: Duplex, idleMs: number, maxBytes: number): AsyncGe
     }
   } finally {
     clearTimeout(timer);
-    stream.destroy();
   }
 }
 

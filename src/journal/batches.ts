@@ -77,7 +77,8 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
   return {
     open: () => {
       const row = read.get();
-      return { lines: row?.lines ?? 0, bytes: row?.bytes ?? 0, opened_at: row?.opened_at ?? null };
+      const effects = row === undefined ? noEffects() : parsed(row).effects;
+      return { lines: row?.lines ?? 0, bytes: row?.bytes ?? 0, opened_at: row?.opened_at ?? null, effects };
     },
     file: () => read.get()?.file ?? null,
     append: async (lines, seq) => {

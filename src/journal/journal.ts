@@ -120,6 +120,44 @@ function* missing(p: Parts): Iterable<Known> {
   }
 }
 
+function* live(p: Parts): Iterable<Known> {
+  for (let num = 1; num < p.users.end(); num += 1) {
+    const user = p.users.get(num);
+    if (user?.standing === 'live') yield user;
+  }
+}
+
+/** Whom complete scans did not see, and whose turn it is to be looked up again. */
+function absences(p: Parts, db: BetterSqlite3.Database) {
+  const missed = db.prepare('select 1 from missed where num = ? and scan_id = (select completed from ledger)').pluck();
+  const add = db.prepare('insert or ignore into missed (scan_id, num) values ((select scan_id from scan), ?)');
+  const inactive = `standing = ${standingCode('inactive')}`;
+  const after = db
+    .prepare<[number], number>(`select num from users where ${inactive} and num > ? order by num`)
+    .pluck();
+  const turn = db.prepare<[], number>('select recheck from ledger').pluck();
+  const setTurn = db.prepare('update ledger set recheck = ?');
+  const count = db.prepare(`select count(*) from users where ${inactive}`).pluck();
+  const rowless = db.prepare<[], number>('select num from users where standing in (1, 3)').pluck();
+  return {
+    missedBefore: (num: number) => missed.get(num) !== undefined,
+    noteMissed: db.transaction((nums: readonly number[]) => {
+      for (const num of nums) add.run(num);
+    }),
+    recheck: (most: number): Known[] => {
+      const from = turn.get() ?? 0;
+      const unmet = (nums: readonly number[]) => nums.filter((num) => !p.scans.seen().has(num));
+      const later = unmet(after.all(from));
+      const turned = [...later, ...unmet(after.all(0)).filter((num) => num <= from)].slice(0, most);
+      setTurn.run(turned.at(-1) ?? 0);
+      return turned.map((num) => p.users.get(num)).filter((user) => user !== null);
+    },
+    inactive: () => Number(count.get()),
+    unseenInactive: () => after.all(0).filter((num) => !p.scans.seen().has(num)).length,
+    seenWithoutRow: () => rowless.all().filter((num) => p.scans.seen().has(num)).length,
+  };
+}
+
 /** The journal over an open ledger file. Spool files that the ledger does not name are removed. */
 export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Journal {
   const p = parts(db, place);
@@ -132,7 +170,6 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
       throw explainSqlite(error, place.file, place.connection);
     }
   };
-  const inactive = db.prepare(`select count(*) from users where standing = ${standingCode('inactive')}`).pluck();
   return {
     facts: p.facts,
     note: p.set,
@@ -148,7 +185,7 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     },
     endScan: p.scans.end,
     seenCount: () => p.scans.seen().size(),
-    wasSeen: (num) => p.scans.seen().has(num),
+    wasSeen: (num) => p.scans.current() !== null && p.scans.seen().has(num),
     meet: (ids) => guarded(() => p.users.meet(ids)),
     number: p.users.number,
     hasRejected: p.records.hasRejected,
@@ -160,7 +197,8 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     promote: (batch) => guarded(() => promote(p, batch)),
     listed: () => listed(p),
     missing: () => missing(p),
-    inactive: () => Number(inactive.get()),
+    live: () => live(p),
+    ...absences(p, db),
     rejected: p.records.rejected,
     saveRun: p.records.save,
     runs: p.records.list,

@@ -87,6 +87,34 @@ const removeFile = (file: string): void => {
   for (const tail of ['', '-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
 };
 
+/** What is pending is not in the warehouse, so that a copy begins from what is. */
+function forgetPending(db: BetterSqlite3.Database): void {
+  db.exec(`
+    update users set fingerprint = was_fingerprint, standing = was_standing where seq > (select seq from ledger);
+    update users set seq = (select seq from ledger) where seq > (select seq from ledger);
+    delete from batch;
+    delete from scan;
+    delete from pages;
+  `);
+}
+
+async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
+  makeFolder(folder);
+  const [from, to] = [ledgerFile(place.folder, place.connection), ledgerFile(folder, place.connection)];
+  if (existsSync(from)) {
+    const db = new BetterSqlite3(from, { readonly: true });
+    try {
+      await db.backup(to);
+    } finally {
+      db.close();
+    }
+    const copy = openDatabase(to, place.connection, place.source);
+    forgetPending(copy);
+    copy.close();
+  }
+  return makeLedger({ ...place, folder });
+}
+
 /** The ledger of one connection in the state folder. */
 export function makeLedger(place: LedgerPlace): Ledger {
   const { connection, source, folder } = place;
@@ -111,6 +139,7 @@ export function makeLedger(place: LedgerPlace): Ledger {
       const { db, broken } = opened();
       return { journal: journal(db), fresh: !existed || broken !== null, broken };
     },
+    copy: (to) => copyLedger(place, to),
     rebuild: async (rows, start) => {
       const next = `${file}.new`;
       removeFile(next);

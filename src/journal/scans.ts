@@ -3,6 +3,7 @@ import type { OpenScan, Place } from '../contract/journal.ts';
 import { type NumberSet, numberSet, packRanges, unpackRanges } from './seen.ts';
 
 interface ScanRow {
+  scan_id: number;
   kind: 'sync' | 'backfill';
   recipe: string;
   started_at: string;
@@ -61,7 +62,7 @@ function load(db: BetterSqlite3.Database): Live | null {
 export function makeScans(db: BetterSqlite3.Database): Scans {
   let live = load(db);
   const write = db.prepare(
-    'insert or replace into scan (one, kind, recipe, started_at, moved_at, cursor, pages, complete, expect, restarts) values (1, ?, ?, ?, ?, null, 0, 0, 1, ?)',
+    'insert or replace into scan (one, scan_id, kind, recipe, started_at, moved_at, cursor, pages, complete, expect, restarts) values (1, (select scans from ledger), ?, ?, ?, ?, null, 0, 0, 1, ?)',
   );
   const page = db.prepare('insert into pages (page, cursor, first, seen) values (?, ?, ?, ?)');
   const move = db.prepare(
@@ -74,7 +75,10 @@ export function makeScans(db: BetterSqlite3.Database): Scans {
     then();
   });
   const begin = (kind: 'sync' | 'backfill', recipe: string, at: string, restarts: number): OpenScan => {
-    wipe(() => write.run(kind, recipe, at, at, restarts));
+    wipe(() => {
+      db.prepare('update ledger set scans = scans + 1').run();
+      write.run(kind, recipe, at, at, restarts);
+    });
     live = load(db);
     if (live === null) throw new Error('the scan that was just begun is not in the ledger');
     return live.scan;
@@ -110,7 +114,11 @@ export function makeScans(db: BetterSqlite3.Database): Scans {
       };
     },
     end: () => {
-      wipe(() => undefined);
+      // A complete scan is one of the two in a row that prove an absence; one that was given up is not.
+      if (live?.scan.complete === true) db.prepare('update ledger set completed = (select scan_id from scan)').run();
+      wipe(() => {
+        db.prepare('delete from missed where scan_id <> (select completed from ledger)').run();
+      });
       live = null;
     },
   };

@@ -19,6 +19,9 @@ const MIGRATIONS: readonly string[] = [
     tables text,
     layout text,
     refs text,
+    recheck integer not null default 0,
+    scans integer not null default 0,
+    completed integer not null default 0,
     clock integer not null
   ) strict;
   create table users (
@@ -31,8 +34,10 @@ const MIGRATIONS: readonly string[] = [
     was_standing integer
   ) strict;
   create index users_inactive on users (num) where standing = 2;
+  create index users_without_row on users (num) where standing in (1, 3);
   create table scan (
     one integer primary key check (one = 1),
+    scan_id integer not null,
     kind text not null,
     recipe text not null,
     started_at text not null,
@@ -49,6 +54,11 @@ const MIGRATIONS: readonly string[] = [
     first text,
     seen blob not null
   ) strict;
+  create table missed (
+    scan_id integer not null,
+    num integer not null,
+    primary key (scan_id, num)
+  ) strict, without rowid;
   create table batch (
     seq integer primary key,
     file text not null,

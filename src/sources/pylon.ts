@@ -201,6 +201,7 @@ export const pylon: Source<Options> = {
   id: 'id',
   exclude: [],
   volatile: ['avatar_url'],
+  impliesActive: true,
   unsignedCut: false,
   api: (o): Api => ({
     base: o.base_url ?? HOSTS[o.region],

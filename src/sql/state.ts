@@ -73,3 +73,14 @@ export function countRows(d: Dialect, connection: string): Statement {
     params: [connection],
   };
 }
+
+/** Which of these users' accounts are off, as the warehouse has them. */
+export function readInactive(d: Dialect, connection: string, user_ids: readonly string[]): Statement {
+  const marks = user_ids.map(() => '?').join(', ');
+  return {
+    sql:
+      `select ${d.name('user_id')} from ${d.table(USERS.name)} where ${d.name('connection')} = ? ` +
+      `and ${d.name('active')} = false and ${d.name('user_id')} in (${marks})`,
+    params: [connection, ...user_ids],
+  };
+}

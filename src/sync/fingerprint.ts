@@ -36,17 +36,18 @@ export function contentHash(source: Source, record: JsonObject, active: boolean 
 }
 
 /**
- * The recipe of a connection: versions of the tables and of the source's mapping, and a hash of the column rules. The
- * numbers come first so that a newer program's recipe is told from a merely different one.
+ * The recipe of a connection: versions of the tables and of the source's mapping, a hash of the column rules, and the id
+ * of the hashing key where there is one. The numbers come first so that a newer program's recipe is told from a merely different one.
  */
 export function recipeOf({ source, columns }: Settings): string {
-  const rules = JSON.stringify([[...columns.exclude].sort(), [...columns.hash].sort(), keyId(columns.hash_key)]);
-  return `${TABLES_VERSION}.${source.version}.${hash('sha256', rules).slice(0, 8)}`;
+  const rules = JSON.stringify([[...columns.exclude].sort(), [...columns.hash].sort()]);
+  const recipe = `${TABLES_VERSION}.${source.version}.${hash('sha256', rules).slice(0, 8)}`;
+  return columns.hash_key === undefined ? recipe : `${recipe}.${keyId(columns.hash_key)}`;
 }
 
-/** Names a key without giving it away. */
-export function keyId(key: string | undefined): string {
-  return key === undefined ? '' : hash('sha256', `rollcall key id ${key}`).slice(0, 8);
+/** Names a hashing key without giving it away; it is the last part of the recipe. */
+export function keyId(key: string): string {
+  return hash('sha256', `rollcall key id ${key}`).slice(0, 8);
 }
 
 /** True when a recipe was written by a program with newer tables or a newer mapping of the source. */

@@ -100,40 +100,57 @@ async function takeOver(r: Recovery, session: Session, from: StateRow | null, ep
   );
 }
 
-/** A new ledger from the warehouse's own rows. */
+/** A warehouse that is not there yet. */
+const NO_ROWS: Pick<Session, 'read'> = {
+  read: async function* () {
+    yield* [];
+  },
+};
+
+/** Fills a new ledger from the warehouse's own rows, all of them. */
+async function refill(
+  r: Recovery,
+  session: Pick<Session, 'read'>,
+  state: StateRow | null,
+  epoch: string,
+): Promise<void> {
+  const { settings, warehouse, ledger } = r.deps;
+  const [found] = await Array.fromAsync(session.read(countRows(warehouse.dialect, settings.name)));
+  let read = 0;
+  const counted = async function* () {
+    for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
+      read += 1;
+      yield row;
+    }
+  };
+  r.journal.close();
+  r.journal = await ledger.rebuild(counted(), {
+    epoch,
+    seq: state?.seq ?? 0,
+    batch_id: state?.batch_id ?? '',
+    account: state?.account ?? r.account,
+    after: state?.updated_at ?? '',
+  });
+  if (read === Number(found?.total ?? 0)) return;
+  throw new RollcallError(
+    'transient',
+    `${settings.name}: read ${read} of the ${Number(found?.total)} rows of users; run again`,
+    {
+      connection: settings.name,
+      step: 'rebuild the ledger',
+    },
+  );
+}
+
+/** A new ledger under a new epoch. */
 async function rebuild(r: Recovery, state: StateRow | null, reason: string): Promise<void> {
-  const { settings, warehouse, observer, ledger } = r.deps;
+  const { settings, observer } = r.deps;
   observer.warn(`${settings.name}: rebuilding the ledger from the warehouse: ${reason}`);
   await withSession(r, 'write', async (session) => {
     if (session === null) throw new Error('a warehouse opened for writing is never absent');
     const epoch = mintEpoch();
     await takeOver(r, session, state, epoch);
-    const [found] = await Array.fromAsync(session.read(countRows(warehouse.dialect, settings.name)));
-    let read = 0;
-    const counted = async function* () {
-      for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
-        read += 1;
-        yield row;
-      }
-    };
-    r.journal.close();
-    r.journal = await ledger.rebuild(counted(), {
-      epoch,
-      seq: state?.seq ?? 0,
-      batch_id: state?.batch_id ?? '',
-      account: state?.account ?? r.account,
-      after: state?.updated_at ?? '',
-    });
-    if (read !== Number(found?.total)) {
-      throw new RollcallError(
-        'transient',
-        `${settings.name}: read ${read} of the ${Number(found?.total)} rows of users; run again`,
-        {
-          connection: settings.name,
-          step: 'rebuild the ledger',
-        },
-      );
-    }
+    await refill(r, session, state, epoch);
   });
 }
 
@@ -172,6 +189,15 @@ async function prepare(r: Recovery): Promise<void> {
   r.journal.note({ layout: want.layout });
 }
 
+/** Rebuilds the ledger whatever it says: somebody asked for it, or the books did not balance. */
+export async function rebuildNow(r: Recovery, reason: string): Promise<void> {
+  const { identity, state } = await look(r);
+  checkState(r, state);
+  if (identity === null) await prepare(r);
+  await rebuild(r, state, reason);
+  r.journal.note({ layout: wanted(r).layout, account: r.account, tables: identity?.tables ?? null });
+}
+
 /** Makes ledger and warehouse agree before anything is scanned; `r.journal` may be another one afterwards. */
 export async function recover(r: Recovery): Promise<void> {
   let { identity, state } = await look(r);
@@ -197,4 +223,17 @@ export async function recover(r: Recovery): Promise<void> {
     );
   }
   r.journal.note({ account: r.account, tables: identity.tables });
+}
+
+/** Makes a copy of the ledger agree with the warehouse without writing to it: for a run that only looks. */
+export async function recoverCopy(r: Recovery): Promise<void> {
+  const { identity, state } = await look(r);
+  checkState(r, state);
+  if (identity === null) {
+    // Nothing is loaded yet, or not any more: everything the source has would be new.
+    await refill(r, NO_ROWS, null, mintEpoch());
+    return;
+  }
+  if (mismatch(r, identity, state) === null) return;
+  await withSession(r, 'read', async (session) => refill(r, session ?? NO_ROWS, state, state?.epoch ?? mintEpoch()));
 }

@@ -1,106 +1,74 @@
-import { randomUUID } from 'node:crypto';
 import type { Journal } from '../contract/journal.ts';
-import { type Counts, noCounts, type Outcome, type Run, type RunKind, type Trigger } from '../contract/run.ts';
-import type { Reader } from '../contract/source.ts';
-import { isAbort, locate, RollcallError } from '../errors.ts';
+import type { Run, RunKind, Trigger } from '../contract/run.ts';
+import type { Chosen, Reader } from '../contract/source.ts';
+import { locate, RollcallError } from '../errors.ts';
 import { writeRun } from '../sql/runs.ts';
-import { applyBatch, isFull } from './apply.ts';
-import { columnRules } from './columns.ts';
+import { applyBatch } from './apply.ts';
 import { recipeOf } from './fingerprint.ts';
-import { recover } from './recover.ts';
-import { stageRefs } from './refs.ts';
-import { readListing, type ScanWork } from './scan.ts';
+import { applying, followListing } from './follow.ts';
+import type { Following } from './following.ts';
+import { type Recovery, rebuildNow, recover } from './recover.ts';
+import { failedRun, newRun } from './report.ts';
+import { resync } from './resync.ts';
 import type { Deps } from './settings.ts';
-import { sweep } from './sweep.ts';
 
-/** What is asked of a run. */
+/** What is asked of a run. `chosen` goes with resync, and only with it. */
 export interface RunRequest {
-  readonly kind: Extract<RunKind, 'sync' | 'backfill'>;
+  readonly kind: RunKind;
   readonly trigger: Trigger;
   readonly scheduled_at: string | null;
+  /** Lets this run's sweep delete more than the ratio allows. */
   readonly allowDeletes: boolean;
+  readonly chosen?: Chosen;
 }
 
-/** An open scan older than this is begun anew, in ms: what it saw first may have left since. */
-const RESUME_WITHIN = { sync: 60 * 60_000, backfill: 24 * 60 * 60_000 };
-
+/** A run under way. The journal may be another one after recovery. */
 interface Progress {
   journal: Journal;
-  run: Run;
-  readonly counts: Counts;
+  readonly run: Run;
+  readonly kept: { unproven: number; inactive: number };
+  readonly warnings: string[];
 }
 
-/** Opens the scan: the recorded one where it may be gone on with, else a new one. */
-function openScan(
-  journal: Journal,
-  request: RunRequest,
-  recipe: string,
-): { resumed: boolean; kind: 'sync' | 'backfill' } {
-  const open = journal.scan();
-  if (open !== null && open.recipe === recipe) {
-    const age = Date.now() - Date.parse(open.moved_at);
-    // A backfill that was interrupted is finished by whichever run comes next.
-    const fits = open.kind === request.kind || open.kind === 'backfill';
-    if (fits && age <= RESUME_WITHIN[open.kind]) return { resumed: true, kind: open.kind };
-  }
-  journal.beginScan(request.kind, recipe);
-  return { resumed: false, kind: request.kind };
-}
-
-async function follow(deps: Deps, request: RunRequest, progress: Progress, reader: Reader): Promise<void> {
-  const { settings, observer } = deps;
-  const recipe = recipeOf(settings);
-  const account = (await reader.account()).id;
-  const recovery = { deps, journal: progress.journal, recipe, account, counts: progress.counts };
+async function recovered(r: Recovery, progress: Progress, work: (r: Recovery) => Promise<void>): Promise<void> {
   try {
-    await recover(recovery);
+    await work(r);
   } finally {
-    progress.journal = recovery.journal;
+    progress.journal = r.journal;
   }
-  const { journal, counts, run } = progress;
-  const applying = { deps, journal, recipe, run_id: run.run_id, counts };
-  if (journal.sealed() !== null) await applyBatch(applying);
-  const refs = await reader.refs();
-  const { resumed, kind } = openScan(journal, request, recipe);
-  if (resumed) observer.note('scan resumed', { connection: settings.name, page: (journal.scan()?.pages ?? 0) + 1 });
-  await stageRefs(journal, refs);
-  const work: ScanWork = {
-    deps,
-    journal,
-    reader,
-    refs,
-    counts,
-    badSeen: 0,
-    rules: {
-      source: settings.source,
-      refs,
-      recipe,
-      rules: columnRules(settings),
-      maxRecordBytes: settings.quarantine.max_record_bytes,
-      run_id: run.run_id,
-      rewrite: kind === 'backfill',
-    },
-    flush: async () => {
-      if (isFull(journal, Date.now())) await applyBatch(applying);
-    },
-  };
-  await readListing(work);
-  counts.seen = journal.seenCount();
-  await applyBatch(applying);
-  const swept = await sweep(work, journal.listed(), request.allowDeletes);
-  await applyBatch(applying);
-  counts.unchanged = Math.max(0, counts.seen - counts.inserted - counts.updated - counts.restored - work.badSeen);
-  progress.run = {
-    ...progress.run,
-    kept: { unproven: swept.unproven, inactive: journal.inactive() },
-    warnings: [...progress.run.warnings, ...swept.warnings],
-  };
-  journal.endScan();
 }
 
-function outcomeOf(error: unknown): Outcome {
-  if (isAbort(error)) return 'interrupted';
-  return error instanceof RollcallError && error.kind === 'refused' ? 'refused' : 'failed';
+async function body(deps: Deps, request: RunRequest, progress: Progress, reader: Reader): Promise<void> {
+  const { run, kept, warnings } = progress;
+  const { counts, run_id } = run;
+  const account = (await reader.account()).id;
+  const recipe = recipeOf(deps.settings);
+  const recovery: Recovery = { deps, journal: progress.journal, recipe, account, counts };
+  await recovered(recovery, progress, recover);
+  const following = (): Following => ({ deps, reader, counts, run_id, kept, warnings, journal: progress.journal });
+  if (progress.journal.sealed() !== null) await applyBatch(applying(following()));
+  if (request.kind === 'resync') {
+    await resync(following(), request.chosen ?? { ids: [] });
+    return;
+  }
+  const unbalanced = await followListing(following(), request.kind, request.allowDeletes);
+  if (unbalanced === null) return;
+  // The warehouse has the truth: the ledger is made anew from it and everything is compared once more.
+  warnings.push(
+    `the books did not balance (${unbalanced}); the ledger was rebuilt from the warehouse and the listing read again`,
+  );
+  await recovered(recovery, progress, (r) => rebuildNow(r, unbalanced));
+  const still = await followListing(following(), request.kind, request.allowDeletes);
+  if (still === null) return;
+  const name = deps.settings.name;
+  throw new RollcallError(
+    'bug',
+    `${name}: the books do not balance after a rebuild: ${still}. Please report it with the output of \`rollcall state show ${name}\``,
+    {
+      connection: name,
+      step: 'reconcile',
+    },
+  );
 }
 
 /** Runs whose process ended before they could say so. */
@@ -132,76 +100,62 @@ async function sendRuns(deps: Deps, journal: Journal): Promise<void> {
 }
 
 function begin(deps: Deps, request: RunRequest, journal: Journal): Progress {
-  const run: Run = {
-    run_id: randomUUID(),
-    connection: deps.settings.name,
-    source: deps.settings.source.name,
-    kind: request.kind,
-    trigger: request.trigger,
-    outcome: null,
-    scheduled_at: request.scheduled_at,
-    started_at: journal.now(),
-    finished_at: null,
-    counts: noCounts(),
-    kept: { unproven: 0, inactive: 0 },
-    warnings: [],
-    error: null,
-  };
   closeInterrupted(journal);
+  const run = newRun(deps.settings, request, journal.now());
   journal.saveRun(run, false);
-  return { journal, run, counts: run.counts };
+  return { journal, run, kept: { unproven: 0, inactive: 0 }, warnings: [] };
 }
 
-/** Executes one run under the connection's lease and returns how it ended. Throws only what no run could be made of (`busy`). */
-export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
-  const release = await deps.lease();
-  const started = performance.now();
+async function finish(deps: Deps, progress: Progress, failure: unknown, ms: number): Promise<Run> {
+  const { journal, kept, warnings } = progress;
+  const ended: Run = {
+    ...progress.run,
+    outcome: 'ok',
+    finished_at: journal.now(),
+    counts: { ...progress.run.counts, duration_ms: Math.round(ms) },
+    kept,
+    warnings,
+  };
+  const run = failure === null ? ended : failedRun(ended, failure);
+  journal.saveRun(run, false);
   try {
-    const { journal, fresh, broken } = await deps.ledger.open();
-    if (broken !== null)
-      deps.observer.warn(`${deps.settings.name}: the ledger was unreadable; it is kept as ${broken}`);
-    if (fresh) deps.observer.note('ledger made', { connection: deps.settings.name });
-    const progress = begin(deps, request, journal);
-    const { reader, close } = deps.connect(progress.counts);
+    await sendRuns(deps, journal);
+  } catch (error) {
+    const { message } = locate(error, deps.settings.name, 'sync_runs');
+    deps.observer.warn(`${deps.settings.name}: the run's row will be written with the next run: ${message}`);
+  }
+  return run;
+}
+
+async function underLease(deps: Deps, request: RunRequest, started: number): Promise<Run> {
+  const { observer, settings } = deps;
+  const { journal, fresh, broken } = await deps.ledger.open();
+  if (broken !== null) observer.warn(`${settings.name}: the ledger was unreadable; it is kept as ${broken}`);
+  else if (fresh) observer.note('ledger made', { connection: settings.name });
+  const progress = begin(deps, request, journal);
+  try {
     let failure: unknown = null;
+    const { reader, close } = deps.connect(progress.run.counts);
     try {
-      await follow(deps, request, progress, reader);
+      await body(deps, request, progress, reader);
     } catch (error) {
       failure = error;
     } finally {
       close();
     }
-    try {
-      return await finish(deps, progress, failure, performance.now() - started);
-    } finally {
-      progress.journal.close();
-    }
+    return await finish(deps, progress, failure, performance.now() - started);
   } finally {
-    release();
+    progress.journal.close();
   }
 }
 
-async function finish(deps: Deps, progress: Progress, failure: unknown, ms: number): Promise<Run> {
-  const { journal, counts } = progress;
-  counts.duration_ms = Math.round(ms);
-  const located = failure === null || isAbort(failure) ? null : locate(failure, deps.settings.name, 'run');
-  const run: Run = {
-    ...progress.run,
-    outcome: failure === null ? 'ok' : outcomeOf(failure),
-    finished_at: journal.now(),
-    counts,
-    error:
-      located === null
-        ? null
-        : { kind: located.kind, step: located.step, message: located.message, retryable: located.retryable },
-  };
-  journal.saveRun(run, false);
+/** Executes one run under the connection's lease and returns how it ended. Throws only what no run could be made of (`busy`). */
+export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
+  const started = performance.now();
+  const release = await deps.lease();
   try {
-    await sendRuns(deps, journal);
-  } catch (error) {
-    deps.observer.warn(
-      `${deps.settings.name}: the run's row will be written with the next run: ${locate(error, deps.settings.name, 'sync_runs').message}`,
-    );
+    return await underLease(deps, request, started);
+  } finally {
+    release();
   }
-  return run;
 }

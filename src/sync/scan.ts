@@ -1,7 +1,7 @@
 import type { Journal, OpenScan } from '../contract/journal.ts';
 import { isObject } from '../contract/json.ts';
 import type { Counts } from '../contract/run.ts';
-import type { Chunk, Reader, Refs } from '../contract/source.ts';
+import type { Chunk, Reader } from '../contract/source.ts';
 import { BadRecord, RollcallError } from '../errors.ts';
 import { idOf } from '../sources/record.ts';
 import { type DiffRules, diffPage } from './diff.ts';
@@ -16,7 +16,6 @@ export interface ScanWork {
   readonly deps: Deps;
   readonly journal: Journal;
   readonly reader: Reader;
-  readonly refs: Refs;
   readonly rules: DiffRules;
   readonly counts: Counts;
   /** Records of this run that could not be loaded and whose user the scan had not met before. */

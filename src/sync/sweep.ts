@@ -1,31 +1,32 @@
-import { effect, noEffects, type Version } from '../contract/effects.ts';
-import type { Known, Line } from '../contract/journal.ts';
-import type { JsonObject } from '../contract/json.ts';
+import { randomInt } from 'node:crypto';
+import type { Known } from '../contract/journal.ts';
 import type { Verdict } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
-import { contentHash } from './fingerprint.ts';
-import { goneLine, jsonText, upsertLine } from './lines.ts';
+import { inquire } from './absences.ts';
 import type { ScanWork } from './scan.ts';
+import { recordVerdicts } from './verdicts.ts';
 
-/** Fewer missing users than this are looked up whatever share of all they are. */
+/** Fewer missing users than this are asked for whatever share of all they are. */
 const FEW = 10;
 
-/** What a sweep found: rows that stay although the scan did not see their users. */
+/** Users kept as inactive who are looked up again in one scan; the others have their turn in the next ones. */
+const RECHECKED = 20;
+
+/** What a sweep found: rows that stay although the scan did not see their users, and nothing proves them gone. */
 export interface Swept {
-  unproven: number;
-  readonly warnings: string[];
+  readonly unproven: number;
+  readonly warnings: readonly string[];
 }
 
 function refused(name: string, message: string): RollcallError {
   return new RollcallError('refused', `${name}: ${message}`, { connection: name, step: 'sweep' });
 }
 
-/** Too much missing at once is a listing cut short until somebody says otherwise. */
+/** Too much missing at once is a listing cut short until somebody says otherwise. Inactive users do not count. */
 function checkRatio(work: ScanWork, missing: number, allowed: boolean): void {
   const { name, deletes } = work.deps.settings;
-  const { live } = work.journal.facts();
-  const counted = live - work.journal.inactive();
   if (allowed || missing === 0) return;
+  const counted = work.journal.facts().live - work.journal.inactive();
   const share = `${missing} of the ${counted} live users are not in the listing`;
   const how = `nothing was deleted. If they really left, allow it once: rollcall sync ${name} --allow-deletes`;
   if (work.counts.seen === 0) throw refused(name, `the listing is empty: ${share}; ${how}`);
@@ -34,90 +35,68 @@ function checkRatio(work: ScanWork, missing: number, allowed: boolean): void {
   }
 }
 
-/** A listed user must be found by id, before and after: else the server is ill and its "not found" says nothing. */
-async function control(work: ScanWork, listed: string): Promise<void> {
-  const { absence } = await work.reader.absent(listed);
-  if (absence !== 'gone') return;
-  throw refused(
-    work.deps.settings.name,
-    `the API does not find user ${listed}, whom it has just listed, so that its word on the missing ones proves nothing; nothing was deleted. Run again when the API is well`,
-  );
+const GONE: Verdict = { absence: 'gone' };
+
+/** Users whom two complete scans in a row did not see. */
+function missedTwice(work: ScanWork, missing: readonly Known[], before: ReadonlySet<number>): Map<Known, Verdict> {
+  work.deps.observer.note('proved by two scans', { connection: work.deps.settings.name, missing: missing.length });
+  return new Map(missing.filter((user) => before.has(user.num)).map((user) => [user, GONE]));
 }
 
-/** Asks for each missing user; null when this credential may not look users up. */
-async function lookUp(work: ScanWork, missing: readonly Known[], listed: string): Promise<Map<Known, Verdict> | null> {
+/** How absences are proven: by asking for each, or by a second complete scan where the source's listings allow that. */
+function byScans(work: ScanWork, missing: number): boolean {
+  const { source, deletes } = work.deps.settings;
+  if (source.unsignedCut) return false;
+  return deletes.proof === 'scans' || missing > deletes.lookups;
+}
+
+/** All, or as many as may be asked from a random one on: over several scans everybody has a turn. */
+function someOf(users: readonly Known[], most: number): readonly Known[] {
+  if (users.length <= most) return users;
+  const start = randomInt(users.length);
+  return [...users.slice(start), ...users.slice(0, start)].slice(0, most);
+}
+
+/** Asks for each user; null when this credential may not look users up. */
+async function lookUp(work: ScanWork, users: readonly Known[]): Promise<Map<Known, Verdict> | null> {
+  const { deps, journal, reader } = work;
+  const ids = users.map((user) => user.user_id);
+  const control = journal.listed();
   try {
-    const verdicts = new Map<Known, Verdict>();
-    await control(work, listed);
-    for (const user of missing) {
-      work.deps.signal.throwIfAborted();
-      verdicts.set(user, await work.reader.absent(user.user_id));
-    }
-    await control(work, listed);
-    return verdicts;
+    const said = await inquire({ connection: deps.settings.name, reader, signal: deps.signal, ids, control });
+    return new Map(users.map((user) => [user, said.get(user.user_id) ?? { absence: 'unknown' }]));
   } catch (error) {
     if (error instanceof RollcallError && (error.kind === 'auth' || error.kind === 'permission')) return null;
     throw error;
   }
 }
 
-/** The row of a user whose account is off. */
-function inactiveRow({ rules }: ScanWork, found: JsonObject): { line: Line; fingerprint: string } {
-  const { source, refs, recipe } = rules;
-  const record = rules.rules(found);
-  const fingerprint = `${recipe}:${contentHash(source, record, false, source.referred(record, refs))}`;
-  return { line: upsertLine(source.user(record, refs, false), jsonText(record), fingerprint, 0), fingerprint };
+function warnings(missing: number, proven: number, allowed: boolean): string[] {
+  const left = missing - proven;
+  if (left === 0) return [];
+  const who = left === 1 ? '1 user is' : `${left} users are`;
+  if (!allowed) return [`${who} no longer listed, and this credential may not look users up: kept`];
+  return [`${who} no longer listed, but not proven gone: kept`];
 }
 
-/** Marks the gone, and the ones whose account is off, as one batch. */
-async function record(work: ScanWork, verdicts: ReadonlyMap<Known, Verdict>): Promise<void> {
-  const { journal, deps } = work;
-  const mode = deps.settings.deletes.mode === 'hard' ? 'hard' : 'soft';
-  const effects = noEffects();
-  const lines = [];
-  const moves = [];
-  for (const [user, { absence, record: found }] of verdicts) {
-    if (absence === 'gone') {
-      const next: Version = { fingerprint: user.fingerprint, standing: 'gone' };
-      lines.push(goneLine(user.user_id, mode));
-      moves.push({ num: user.num, user_id: user.user_id, fresh: false, next, loaded: user.loaded });
-      effects.deleted += 1;
-    } else if (absence === 'inactive' && found !== undefined) {
-      const { line, fingerprint } = inactiveRow(work, found);
-      const next: Version = { fingerprint, standing: 'inactive' };
-      const does = effect(user.loaded, next);
-      if (does !== null) effects[does] += 1;
-      lines.push(line);
-      moves.push({ num: user.num, user_id: user.user_id, fresh: false, next, loaded: user.loaded });
-    }
-  }
-  if (moves.length > 0) await journal.step({ lines, moves, seen: [], rejected: [], effects, place: null });
-}
-
-/** Deals with known users whom a complete scan did not see. `listed` is one whom it saw; null for an empty listing. */
-export async function sweep(work: ScanWork, listed: string | null, allowDeletes: boolean): Promise<Swept> {
-  const { name, deletes } = work.deps.settings;
-  const missing = [...work.journal.missing()];
-  const swept: Swept = { unproven: missing.length, warnings: [] };
-  if (missing.length === 0 || deletes.mode === 'ignore') return swept;
+/** Deals with the known users whom a complete scan did not see. Its changes are left in the open batch. */
+export async function sweep(work: ScanWork, allowDeletes: boolean): Promise<Swept> {
+  const { journal, rules, deps } = work;
+  const { deletes } = deps.settings;
+  const missing = [...journal.missing()];
+  const before = new Set(missing.filter((user) => journal.missedBefore(user.num)).map((user) => user.num));
+  journal.noteMissed(missing.map((user) => user.num));
+  if (deletes.mode === 'ignore') return { unproven: missing.length, warnings: [] };
   checkRatio(work, missing.length, allowDeletes);
-  if (listed === null || missing.length > deletes.lookups) {
-    swept.warnings.push(
-      `${missing.length} users are no longer listed; that they are gone is not proven, so they are kept`,
-    );
-    return swept;
-  }
-  const verdicts = await lookUp(work, missing, listed);
-  if (verdicts === null) {
-    swept.warnings.push(
-      `${missing.length} users are no longer listed, and this credential may not look users up: they are kept`,
-    );
-    return swept;
-  }
-  await record(work, verdicts);
-  const said = [...verdicts.values()].map((verdict) => verdict.absence);
-  swept.unproven = said.filter((absence) => absence === 'present' || absence === 'unknown').length;
-  if (swept.unproven > 0)
-    swept.warnings.push(`${name}: ${swept.unproven} users are not listed but still there: they are kept`);
-  return swept;
+  const scans = byScans(work, missing.length);
+  const asked = scans ? [] : someOf(missing, deletes.lookups);
+  const again = journal.recheck(Math.min(RECHECKED, deletes.lookups - asked.length));
+  const answers = await lookUp(work, [...asked, ...again]);
+  const said = answers ?? new Map<Known, Verdict>();
+  const verdicts = scans ? new Map([...said, ...missedTwice(work, missing, before)]) : said;
+  await recordVerdicts(journal, rules, verdicts, deletes.mode);
+  const settled = (user: Known): boolean => ['gone', 'inactive'].includes(verdicts.get(user)?.absence ?? 'unknown');
+  const proven = missing.filter(settled).length;
+  const told = warnings(missing.length, proven, answers !== null || scans);
+  return { unproven: missing.length - proven, warnings: told };
 }

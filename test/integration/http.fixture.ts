@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { afterEach } from 'vitest';
 import type { Answer, Part, Request } from '../../src/contract/io.ts';
 import { isObject } from '../../src/contract/json.ts';
 import { RollcallError } from '../../src/errors.ts';
@@ -64,6 +65,21 @@ export async function serve(listener: RequestListener): Promise<{ base: string; 
     server.closeAllConnections();
   };
   return { base: `http://127.0.0.1:${portOf(server)}`, server, stop };
+}
+
+/** Makes servers with an Io that talks to them; call it once in a test file. All are gone after each test. */
+export function loopback() {
+  const stops: (() => void)[] = [];
+  afterEach(() => {
+    for (const stop of stops.splice(0)) stop();
+  });
+  const talking = async (listener: RequestListener, changes: Partial<IoOptions> = {}) => {
+    const { base, stop } = await serve(listener);
+    const made = testIo(base, changes);
+    stops.push(() => made.io.close(), stop);
+    return { ...made, base };
+  };
+  return { talking, stops };
 }
 
 export function portOf(server: { address(): AddressInfo | string | null }): number {

@@ -137,6 +137,23 @@ describe('split as it arrives', () => {
     await expect(read(body, items)).rejects.toThrow();
   });
 
+  test.each([
+    ['an escaped quote', '{"a\\"":1,'],
+    ['an escaped backslash', '{"a\\\\":1,'],
+    ['an empty list in an object of the same name', '{"x":{"data":[]},"z":{"y":[1]},'],
+    ['a key of the same name further in', '{"x":{"data":[1,2]},"y":["data",[3]],'],
+    ['its name as a text', '{"x":"data","y":"[",'],
+  ])('the list is split where it comes after %s', async (_what, before) => {
+    const body = `${before}"data":[${Array(40).fill('"user"').join(',')}]}`;
+    const parts = await read(body, 'data');
+    expect(itemsOf(parts)).toEqual(JSON.parse(body).data);
+    expect(parts.length).toBeGreaterThan(5);
+  });
+
+  test('a body that ends inside its list is told as cut', async () => {
+    await expect(read('{"data":[{"id":1},{"id"', 'data')).rejects.toThrow(/middle of its list/);
+  });
+
   test('a comma at the end is an error also where a group of elements was just cut off', async () => {
     const element = JSON.stringify('x'.repeat(30));
     await expect(read(`[${element},${element},]`, null)).rejects.toThrow(/comma/);

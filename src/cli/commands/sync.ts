@@ -1,56 +1,62 @@
 import type { Command } from 'commander';
 import type { Config, Connection } from '../../../config/types.ts';
-import { noCounts, type Run } from '../../contract/run.ts';
-import { locate, RollcallError } from '../../errors.ts';
-import { execute } from '../../sync/run.ts';
+import type { Run } from '../../contract/run.ts';
+import type { Chosen } from '../../contract/source.ts';
+import { RollcallError } from '../../errors.ts';
+import { type DryRun, dryRun } from '../../sync/dry-run.ts';
+import { failedRun, newRun } from '../../sync/report.ts';
+import { execute, type RunRequest } from '../../sync/run.ts';
 import { type Globals, globalsOf } from '../globals.ts';
-import { print, runObject, runText } from '../print.ts';
-import { stopOnSignals } from '../stop.ts';
+import { dryRunText, print, runObject, runText } from '../print.ts';
+import { type Stop, stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
-import { chosen, configOf, depsOf } from '../workplace.ts';
-
-/** What a run that could not begin looks like: there is no row of it anywhere. */
-function notBegun(connection: Connection, error: unknown): Run {
-  const located = locate(error, connection.name, 'start');
-  const now = new Date().toISOString();
-  return {
-    run_id: '',
-    connection: connection.name,
-    source: connection.source.name,
-    kind: 'sync',
-    trigger: 'command',
-    outcome: 'failed',
-    scheduled_at: null,
-    started_at: now,
-    finished_at: now,
-    counts: noCounts(),
-    kept: { unproven: 0, inactive: 0 },
-    warnings: [],
-    error: { kind: located.kind, step: located.step, message: located.message, retryable: located.retryable },
-  };
-}
+import { chosen, configOf, connectionOf, depsOf } from '../workplace.ts';
 
 /** What all runs of one command share. */
 interface Asked {
   readonly config: Config;
   readonly globals: Globals;
-  readonly allowDeletes: boolean;
-  readonly signal: AbortSignal;
+  readonly stop: Stop;
+  readonly request: RunRequest;
 }
 
-async function syncOne(connection: Connection, asked: Asked): Promise<Run> {
-  const { config, globals, allowDeletes, signal } = asked;
+/** What a run that could not begin looks like: there is no row of it anywhere. */
+function notBegun(connection: Connection, { request }: Asked, error: unknown): Run {
+  const now = new Date().toISOString();
+  return failedRun({ ...newRun(connection, request, now), run_id: '', finished_at: now }, error);
+}
+
+async function runOne(connection: Connection, asked: Asked): Promise<Run> {
+  const { config, globals, stop, request } = asked;
   const seen = view(connection.name, globals);
   try {
-    const deps = depsOf(config, connection, seen, signal);
-    return await execute(deps, { kind: 'sync', trigger: 'command', scheduled_at: null, allowDeletes });
+    return await execute(depsOf(config, connection, seen, stop.signal), request);
   } catch (error) {
-    if (globals.verbose && !(error instanceof RollcallError))
-      process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-    return notBegun(connection, error);
+    if (globals.verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return notBegun(connection, asked, error);
   } finally {
     seen.done();
   }
+}
+
+async function tryOne(connection: Connection, asked: Asked): Promise<DryRun> {
+  const { config, globals, stop, request } = asked;
+  const seen = view(connection.name, globals);
+  try {
+    return await dryRun(depsOf(config, connection, seen, stop.signal), request.allowDeletes);
+  } finally {
+    seen.done();
+  }
+}
+
+function show(run: Run, { globals }: Asked): void {
+  if (globals.json) print(JSON.stringify(runObject(run)));
+  else if (!globals.quiet || run.outcome !== 'ok') print(runText(run));
+}
+
+function showDry({ run, samples }: DryRun, { globals }: Asked): void {
+  if (globals.json) print(JSON.stringify({ ...runObject(run), dry_run: true, samples }));
+  else print(dryRunText(run, samples));
 }
 
 /** The exit code of one run. */
@@ -61,28 +67,77 @@ function codeOf(run: Run): number {
 }
 
 /** Over several connections 1 beats 2 beats 3 beats 0. */
-export function worst(codes: readonly number[]): number {
+function worst(codes: readonly number[]): number {
   return [1, 2, 3].find((code) => codes.includes(code)) ?? 0;
 }
 
-/** `rollcall sync [connection…]`: now, in this process, one connection after the other. */
-export async function sync(names: string[], options: { allowDeletes?: true }, command: Command): Promise<number> {
-  const globals = globalsOf(command);
-  const config = await configOf(globals.config);
-  const stop = stopOnSignals();
-  const allowDeletes = options.allowDeletes === true;
-  const asked = { config, globals, allowDeletes, signal: stop.signal };
+async function runAll(connections: readonly Connection[], asked: Asked, dry: boolean): Promise<number> {
   const codes: number[] = [];
-  try {
-    for (const connection of chosen(config, names)) {
-      const run = await syncOne(connection, asked);
+  for (const connection of connections) {
+    if (asked.stop.signal.aborted) break;
+    if (dry) {
+      const tried = await tryOne(connection, asked);
+      showDry(tried, asked);
+      codes.push(codeOf(tried.run));
+    } else {
+      const run = await runOne(connection, asked);
+      show(run, asked);
       codes.push(codeOf(run));
-      if (globals.json) print(JSON.stringify(runObject(run)));
-      else if (!globals.quiet || run.outcome !== 'ok') print(runText(run));
-      if (stop.signal.aborted) break;
     }
+  }
+  return asked.stop.code() ?? worst(codes);
+}
+
+async function withStop(work: (stop: Stop) => Promise<number>): Promise<number> {
+  const stop = stopOnSignals();
+  try {
+    return await work(stop);
   } finally {
     stop.release();
   }
-  return stop.code() ?? worst(codes);
+}
+
+const byCommand = { trigger: 'command', scheduled_at: null } as const;
+
+/** `rollcall sync [connection…]`: now, in this process, one connection after the other. */
+export async function sync(
+  names: string[],
+  options: { allowDeletes?: true; dryRun?: true },
+  command: Command,
+): Promise<number> {
+  const globals = globalsOf(command);
+  const config = await configOf(globals.config);
+  const request: RunRequest = { kind: 'sync', ...byCommand, allowDeletes: options.allowDeletes === true };
+  const connections = chosen(config, names);
+  return withStop((stop) => runAll(connections, { config, globals, stop, request }, options.dryRun === true));
+}
+
+/** `rollcall backfill <connection>`: every row again, whatever its fingerprint. */
+export async function backfill(name: string, options: { allowDeletes?: true }, command: Command): Promise<number> {
+  const globals = globalsOf(command);
+  const config = await configOf(globals.config);
+  const request: RunRequest = { kind: 'backfill', ...byCommand, allowDeletes: options.allowDeletes === true };
+  const connection = connectionOf(config, name);
+  return withStop((stop) => runAll([connection], { config, globals, stop, request }, false));
+}
+
+function chosenUsers(options: { id?: string[]; email?: string[] }): Chosen {
+  const { id = [], email = [] } = options;
+  if (id.length > 0 === email.length > 0) {
+    throw new RollcallError('config', 'name the users by --id or by --email, one of the two', { step: 'resync' });
+  }
+  return id.length > 0 ? { ids: id } : { emails: email };
+}
+
+/** `rollcall resync <connection> --id … | --email …`: chosen users, through get and the search API. */
+export async function resync(
+  name: string,
+  options: { id?: string[]; email?: string[] },
+  command: Command,
+): Promise<number> {
+  const globals = globalsOf(command);
+  const request: RunRequest = { kind: 'resync', ...byCommand, allowDeletes: false, chosen: chosenUsers(options) };
+  const config = await configOf(globals.config);
+  const connection = connectionOf(config, name);
+  return withStop((stop) => runAll([connection], { config, globals, stop, request }, false));
 }

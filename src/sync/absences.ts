@@ -1,0 +1,37 @@
+import type { Reader, Verdict } from '../contract/source.ts';
+import { RollcallError } from '../errors.ts';
+
+/** Who asks, whom, and whom the server must find for its word to count. */
+export interface Inquiry {
+  readonly connection: string;
+  readonly reader: Reader;
+  readonly signal: AbortSignal;
+  readonly ids: readonly string[];
+  /** A user who is there for certain; null when nobody is: then "gone" is not believed. */
+  readonly control: string | null;
+}
+
+/** A user who is there must be found by id, before and after: else the server is ill and its "not found" says nothing. */
+async function checkControl({ connection, reader, control }: Inquiry): Promise<void> {
+  if (control === null || (await reader.absent(control)).absence !== 'gone') return;
+  throw new RollcallError(
+    'refused',
+    `${connection}: the API does not find user ${control}, who is there, so that its word on the missing ones proves nothing; nothing was deleted. Run again when the API is well`,
+    { connection, step: 'look up users' },
+  );
+}
+
+/** Asks the source for each user, within its request budget. Throws auth and permission errors as they come. */
+export async function inquire(inquiry: Inquiry): Promise<Map<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  if (inquiry.ids.length === 0) return verdicts;
+  await checkControl(inquiry);
+  for (const id of inquiry.ids) {
+    inquiry.signal.throwIfAborted();
+    const verdict = await inquiry.reader.absent(id);
+    const believed = verdict.absence !== 'gone' || inquiry.control !== null;
+    verdicts.set(id, believed ? verdict : { absence: 'unknown' });
+  }
+  await checkControl(inquiry);
+  return verdicts;
+}

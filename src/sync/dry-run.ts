@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Run } from '../contract/run.ts';
+import { recipeOf } from './fingerprint.ts';
+import { diffRules } from './follow.ts';
+import type { Following } from './following.ts';
+import { type Recovery, recoverCopy } from './recover.ts';
+import { stageRefs } from './refs.ts';
+import { failedRun, newRun } from './report.ts';
+import { noting, type Sample, samplesOf } from './samples.ts';
+import { readListing } from './scan.ts';
+import type { Deps } from './settings.ts';
+import { sweep } from './sweep.ts';
+
+/** What a run would do. */
+export interface DryRun {
+  readonly run: Run;
+  readonly samples: readonly Sample[];
+}
+
+type Noted = Parameters<typeof noting>[1];
+
+async function look(
+  deps: Deps,
+  run: Run,
+  noted: Noted,
+  allowDeletes: boolean,
+): Promise<Pick<Run, 'kept' | 'warnings'>> {
+  const { counts, run_id } = run;
+  const { reader, close } = deps.connect(counts);
+  const { journal: copy } = await deps.ledger.open();
+  const account = (await reader.account()).id;
+  const recovery: Recovery = { deps, journal: copy, recipe: recipeOf(deps.settings), account, counts };
+  try {
+    await recoverCopy(recovery);
+    const journal = noting(recovery.journal, noted);
+    const kept = { unproven: 0, inactive: 0 };
+    const f: Following = { deps, reader, counts, run_id, journal, kept, warnings: [] };
+    const refs = await reader.refs();
+    journal.beginScan('sync', recovery.recipe);
+    await stageRefs(journal, refs);
+    const work = {
+      deps,
+      journal,
+      reader,
+      counts,
+      badSeen: 0,
+      rules: diffRules(f, refs, false),
+      flush: async () => undefined,
+    };
+    await readListing(work);
+    const fill = (): void => {
+      const { inserted, updated, restored, deleted } = journal.openBatch().effects;
+      Object.assign(counts, { inserted, updated, restored, deleted, seen: journal.seenCount() });
+      counts.unchanged = Math.max(0, counts.seen - inserted - updated - restored - work.badSeen);
+    };
+    fill();
+    const swept = await sweep(work, allowDeletes);
+    fill();
+    return { kept: { unproven: swept.unproven, inactive: journal.inactive() }, warnings: swept.warnings };
+  } finally {
+    recovery.journal.close();
+    close();
+  }
+}
+
+/** Reads everything that a sync would and writes neither ledger nor warehouse: it works on a copy, which is thrown away. */
+export async function dryRun(deps: Deps, allowDeletes: boolean): Promise<DryRun> {
+  const started = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-dry-run-'));
+  const noted: Noted = [];
+  const run = newRun(deps.settings, { kind: 'sync', trigger: 'command', scheduled_at: null }, new Date().toISOString());
+  const ended = (): Pick<Run, 'finished_at' | 'counts'> => ({
+    finished_at: new Date().toISOString(),
+    counts: { ...run.counts, duration_ms: Math.round(performance.now() - started) },
+  });
+  try {
+    const copied = { ...deps, ledger: await deps.ledger.copy(folder) };
+    const seen = await look(copied, run, noted, allowDeletes);
+    return { run: { ...run, ...seen, ...ended(), outcome: 'ok' }, samples: await samplesOf(deps, noted) };
+  } catch (error) {
+    return { run: { ...failedRun(run, error), ...ended() }, samples: [] };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,110 @@
+import type { Known } from '../contract/journal.ts';
+import type { JsonObject } from '../contract/json.ts';
+import type { Chosen, Verdict } from '../contract/source.ts';
+import { idOf } from '../sources/record.ts';
+import { readInactive } from '../sql/state.ts';
+import { inquire } from './absences.ts';
+import { applyBatch } from './apply.ts';
+import { type DiffRules, diffPage } from './diff.ts';
+import { applying, diffRules } from './follow.ts';
+import type { Following } from './following.ts';
+import { stageRefs } from './refs.ts';
+import { recordVerdicts } from './verdicts.ts';
+
+/** Records of one turn: as many as a page has. */
+const TURN = 500;
+
+/** Users whose accounts the warehouse has as off: a lookup does not say, and the next scan tells. */
+async function inactive(f: Following, user_ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { deps, counts } = f;
+  if (!deps.settings.source.impliesActive) return new Set();
+  const session = await deps.open('read');
+  if (session === null) return new Set();
+  try {
+    const rows = await Array.fromAsync(
+      session.read(readInactive(deps.warehouse.dialect, deps.settings.name, user_ids)),
+    );
+    return new Set(rows.map((row) => String(row.user_id)));
+  } finally {
+    counts.statements += session.statements();
+    await session.close();
+  }
+}
+
+async function recordTurn(f: Following, rules: DiffRules, found: readonly JsonObject[]): Promise<void> {
+  const ids = found.map((user) => idOf(user, rules.source.id));
+  const off = await inactive(f, ids);
+  for (const isOff of [false, true]) {
+    const records = found.filter((_, i) => off.has(ids[i] ?? '') === isOff);
+    if (records.length === 0) continue;
+    const active = rules.source.impliesActive ? !isOff : null;
+    const diff = await diffPage(f.journal, rules, { records, page: 0, active, unlessSeen: false });
+    await f.journal.step({ ...diff, place: null });
+    f.counts.rejected += diff.bad;
+  }
+  f.counts.pages += 1;
+  f.counts.seen += new Set(ids).size;
+  f.deps.observer.page(f.counts);
+}
+
+async function recordAll(
+  f: Following,
+  rules: DiffRules,
+  found: AsyncIterable<JsonObject> | Iterable<JsonObject>,
+): Promise<void> {
+  let turn: JsonObject[] = [];
+  for await (const user of found) {
+    turn.push(user);
+    if (turn.length < TURN) continue;
+    await recordTurn(f, rules, turn);
+    turn = [];
+  }
+  if (turn.length > 0) await recordTurn(f, rules, turn);
+}
+
+/** A user with a row, other than these: the control of their lookups. */
+function someoneElse(f: Following, ids: readonly string[]): string | null {
+  const not = new Set(ids);
+  for (const user of f.journal.live()) if (!not.has(user.user_id)) return user.user_id;
+  return null;
+}
+
+async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Promise<void> {
+  const { deps, reader, journal, warnings } = f;
+  const { name, deletes } = deps.settings;
+  const said = await inquire({ connection: name, reader, signal: deps.signal, ids, control: someoneElse(f, ids) });
+  await recordAll(
+    f,
+    rules,
+    [...said.values()].flatMap(({ record }) => (record === undefined ? [] : [record])),
+  );
+  const gone = [...said].filter(([, verdict]) => verdict.absence === 'gone').map(([id]) => id);
+  const known = (await journal.meet(gone)).map((user, i) => ({ id: gone[i] ?? '', user }));
+  const verdicts = new Map<Known, Verdict>();
+  for (const { id, user } of known) {
+    if (user !== null && user.loaded.standing !== 'gone' && user.loaded.standing !== 'rejected')
+      verdicts.set(user, { absence: 'gone' });
+    else warnings.push(`no user ${id}: neither the source nor the tables have one`);
+  }
+  if (verdicts.size === 0) return;
+  if (deletes.mode === 'ignore')
+    warnings.push(`${verdicts.size} users are gone; deletes.mode is ignore, so that their rows stay`);
+  else await recordVerdicts(journal, rules, verdicts, deletes.mode);
+}
+
+/** Chosen users, by id or through the search API. Never sweeps: whom it was not asked about, it leaves alone. */
+export async function resync(f: Following, chosen: Chosen): Promise<void> {
+  const refs = await f.reader.refs();
+  await stageRefs(f.journal, refs);
+  const rules = diffRules(f, refs, false);
+  if ('ids' in chosen) await byId(f, rules, [...new Set(chosen.ids)]);
+  else {
+    await recordAll(f, rules, f.reader.find(chosen));
+    if (f.counts.seen === 0) f.warnings.push('the source has no user with these addresses');
+  }
+  await applyBatch(applying(f));
+  f.counts.unchanged = Math.max(
+    0,
+    f.counts.seen - f.counts.inserted - f.counts.updated - f.counts.restored - f.counts.rejected,
+  );
+}
