@@ -52,6 +52,8 @@ export function addCommands(program: Command, done: Done): void {
       done(await (await import('./commands/sync.ts')).resync(name, options, command)),
     );
   addReading(program, done);
+  addRejected(program, done);
+  addState(program, done);
 }
 
 function addReading(program: Command, done: Done): void {
@@ -74,7 +76,67 @@ function addReading(program: Command, done: Done): void {
       done(await (await import('./commands/query.ts')).query(sql, options, command)),
     );
   program
+    .command('changes [connection]')
+    .description('what changed: who, which fields, old → new')
+    .option('--since <when>', 'a span such as 24h or 7d, or a date such as 2026-11-01', '24h')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/changes.ts')).changes(name, options, command)),
+    );
+  program
     .command('demo')
     .description('a local Pylon API, an embedded warehouse, two syncs and a few queries')
     .action(async (options, command) => done(await (await import('./commands/demo.ts')).demo(options, command)));
+}
+
+function addRejected(program: Command, done: Done): void {
+  const rejected = program.command('rejected').description('records that could not be loaded');
+  rejected
+    .command('list [connection]', { isDefault: true })
+    .description('which, and why')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/rejected.ts')).listRejected(name, options, command)),
+    );
+  rejected
+    .command('replay <connection>')
+    .description('try them again; never overwrites a user seen since')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/sync.ts')).replayRejected(name, options, command)),
+    );
+}
+
+function addState(program: Command, done: Done): void {
+  const state = program.command('state').description('what ledger and warehouse believe of a connection');
+  state
+    .command('show <connection>', { isDefault: true })
+    .description('both, side by side')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/state.ts')).showState(name, options, command)),
+    );
+  state
+    .command('reset <connection>')
+    .description('unbind the account and drop the ledger; the rows stay')
+    .option('--yes', 'do not ask')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/state.ts')).resetState(name, options, command)),
+    );
+  state
+    .command('rebuild <connection>')
+    .description("make the ledger anew from the warehouse's own rows")
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/state.ts')).rebuildState(name, options, command)),
+    );
+  program
+    .command('forget <connection>')
+    .description("drop a connection's rows and state")
+    .option('--yes', 'do not ask')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/forget.ts')).forget(name, options, command)),
+    );
+  program
+    .command('erase <connection> <id>')
+    .description('drop one person with his history')
+    .option('--yes', 'do not ask')
+    .action(async (name, id, options, command) =>
+      done(await (await import('./commands/forget.ts')).erase(name, id, options, command)),
+    );
 }

@@ -29,6 +29,8 @@ export interface Rejected {
   readonly reason: string;
   readonly payload: string;
   readonly rejected_at: string;
+  /** When it was loaded after all; null until then. */
+  readonly replayed_at: string | null;
 }
 
 /** Kinds of staged line (see STAGING_COLUMNS of src/sql). */
@@ -175,6 +177,12 @@ export interface Journal {
   seenWithoutRow(): number;
   /** Rejected records, newest first. */
   rejected(limit: number): readonly Rejected[];
+  markReplayed(payload_hashes: readonly string[], at: string): void;
+
+  /** Drops the open scan and the open or sealed batch: nothing of them was loaded. */
+  dropPending(): void;
+  /** Forgets one user and what was quarantined of him. */
+  erase(user_id: string): void;
 
   saveRun(run: Run, sent: boolean): void;
   runs(limit: number): readonly Run[];

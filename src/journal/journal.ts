@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
-import { addEffects, type Effects, effect } from '../contract/effects.ts';
+import { addEffects, type Effects, effect, noEffects, UNKNOWN } from '../contract/effects.ts';
 import type { Batch, Diffed, Journal, Known, LedgerFacts } from '../contract/journal.ts';
 import { makeBatches } from './batches.ts';
 import { instantText, nextMicros } from './clock.ts';
@@ -88,8 +88,8 @@ function promote(p: Parts, batch: Batch): Effects {
       const user = p.users.find(user_id);
       if (user === null) continue;
       const undone = effect(user.loaded, user);
-      if (undone !== null) addEffects(effects, { ...NOTHING, [undone]: 1 }, -1);
-      const had = effect(user.loaded, { fingerprint: null, standing: 'gone' }) === 'deleted';
+      if (undone !== null) addEffects(effects, { ...noEffects(), [undone]: 1 }, -1);
+      const had = effect(user.loaded, UNKNOWN) === 'deleted';
       revert.run(standingCode(had ? 'stale' : 'rejected'), user.num);
     }
     const live = p.facts().live + effects.inserted + effects.restored - effects.deleted;
@@ -99,8 +99,6 @@ function promote(p: Parts, batch: Batch): Effects {
   if (file !== null) rmSync(file, { force: true });
   return effects;
 }
-
-const NOTHING: Effects = { inserted: 0, updated: 0, restored: 0, deleted: 0, same: 0 };
 
 function listed(p: Parts): string | null {
   const seen = p.scans.seen();
@@ -125,6 +123,37 @@ function* live(p: Parts): Iterable<Known> {
     const user = p.users.get(num);
     if (user?.standing === 'live') yield user;
   }
+}
+
+/** Versions of a batch that was not applied go back to what the warehouse has. */
+export const FORGET_PENDING = `
+  update users set fingerprint = was_fingerprint, standing = was_standing where seq > (select seq from ledger);
+  update users set seq = (select seq from ledger) where seq > (select seq from ledger);
+  delete from batch;
+  delete from scan;
+  delete from pages;
+`;
+
+function dropPending(p: Parts, place: JournalPlace): void {
+  p.db.transaction(() => {
+    p.db.exec(FORGET_PENDING);
+    // Roles and teams may have been in the dropped batch.
+    p.set({ refs: null });
+  })();
+  if (place.spool !== null) sweepSpool(place.spool, place.connection, null);
+}
+
+function erase(p: Parts, user_id: string): void {
+  // What is deleted is overwritten too, in the file and in its log.
+  p.db.pragma('secure_delete = on');
+  p.db.transaction(() => {
+    const user = p.users.find(user_id);
+    const had = user !== null && effect(user.loaded, UNKNOWN) === 'deleted';
+    p.db.prepare('delete from users where user_id = ?').run(user_id);
+    p.db.prepare('delete from rejected where user_id = ?').run(user_id);
+    p.set({ refs: null, live: p.facts().live - (had ? 1 : 0) });
+  })();
+  p.db.pragma('wal_checkpoint(truncate)');
 }
 
 /** Whom complete scans did not see, and whose turn it is to be looked up again. */
@@ -200,6 +229,9 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     live: () => live(p),
     ...absences(p, db),
     rejected: p.records.rejected,
+    markReplayed: p.records.markReplayed,
+    dropPending: () => dropPending(p, place),
+    erase: (user_id) => erase(p, user_id),
     saveRun: p.records.save,
     runs: p.records.list,
     unsentRuns: p.records.unsent,

@@ -4,7 +4,8 @@ import BetterSqlite3 from 'better-sqlite3';
 import type { Journal, Ledger, RebuildStart } from '../contract/journal.ts';
 import type { Row } from '../contract/warehouse.ts';
 import { explainSqlite, isUnreadable, makeFolder, openDatabase, setAside } from './database.ts';
-import { makeJournal } from './journal.ts';
+import { FORGET_PENDING, makeJournal } from './journal.ts';
+import { sweepSpool } from './spool.ts';
 import { buildIndex } from './user-index.ts';
 import { standingCode } from './users.ts';
 
@@ -83,20 +84,19 @@ export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T)
   }
 }
 
+/** Removes a connection's ledger, spool and lease files. Call it under the lease. */
+export function removeLedger(folder: string, connection: string): void {
+  const file = ledgerFile(folder, connection);
+  removeFile(file);
+  removeFile(`${file}.new`);
+  const spool = join(folder, 'spool');
+  if (existsSync(spool)) sweepSpool(spool, connection, null);
+  for (const name of [`${connection}.lock`, `${connection}.lease.json`]) rmSync(join(folder, name), { force: true });
+}
+
 const removeFile = (file: string): void => {
   for (const tail of ['', '-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
 };
-
-/** What is pending is not in the warehouse, so that a copy begins from what is. */
-function forgetPending(db: BetterSqlite3.Database): void {
-  db.exec(`
-    update users set fingerprint = was_fingerprint, standing = was_standing where seq > (select seq from ledger);
-    update users set seq = (select seq from ledger) where seq > (select seq from ledger);
-    delete from batch;
-    delete from scan;
-    delete from pages;
-  `);
-}
 
 async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
   makeFolder(folder);
@@ -109,7 +109,8 @@ async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
       db.close();
     }
     const copy = openDatabase(to, place.connection, place.source);
-    forgetPending(copy);
+    // What is pending is not in the warehouse, so that a copy begins from what is.
+    copy.exec(FORGET_PENDING);
     copy.close();
   }
   return makeLedger({ ...place, folder });

@@ -11,6 +11,7 @@ export interface Records {
   hasRejected(payload_hash: string): boolean;
   reject(records: readonly Rejected[]): void;
   rejected(limit: number): Rejected[];
+  markReplayed(payload_hashes: readonly string[], at: string): void;
 }
 
 /** Runs are kept as JSON: the ledger never asks for their fields. */
@@ -24,6 +25,7 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     'insert or ignore into rejected (payload_hash, run_id, page, user_id, reason, payload, rejected_at) values (?, ?, ?, ?, ?, ?, ?)',
   );
   const rejected = db.prepare<[number], Rejected>('select * from rejected order by rejected_at desc limit ?');
+  const replayed = db.prepare('update rejected set replayed_at = ? where payload_hash = ?');
   // The texts were written by `save`.
   const run = (text: string): Run => JSON.parse(text) as Run;
   return {
@@ -41,5 +43,8 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
         insert.run(r.payload_hash, r.run_id, r.page, r.user_id, r.reason, r.payload, r.rejected_at);
     },
     rejected: (limit) => rejected.all(limit),
+    markReplayed: (payload_hashes, at) => {
+      for (const payload_hash of payload_hashes) replayed.run(at, payload_hash);
+    },
   };
 }

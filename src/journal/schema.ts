@@ -80,7 +80,8 @@ const MIGRATIONS: readonly string[] = [
     user_id text,
     reason text not null,
     payload text not null,
-    rejected_at text not null
+    rejected_at text not null,
+    replayed_at text
   ) strict;
   create table runs (
     run_id text primary key,

@@ -20,6 +20,8 @@ export interface Claim {
   readonly account: string;
   readonly at: string;
   readonly from: StateRow | null;
+  /** Number of the last batch in the rows that are there, when nobody had it. */
+  readonly seq: number;
 }
 
 /**
@@ -27,12 +29,12 @@ export interface Claim {
  * it was read (or still be missing), so that of two who claim at once one is turned away.
  */
 export function claim(d: Dialect, claimed: Claim): Script {
-  const { connection, epoch, recipe, account, at, from } = claimed;
+  const { connection, epoch, recipe, account, at, from, seq } = claimed;
   const table = d.table(STATE.name);
   const when = d.tryCast('?', 'timestamp');
   if (from === null) {
     const names = STATE.columns.map(({ name }) => d.name(name)).join(', ');
-    const values = `select ?, ?, 0, '', ?, ?, ${when}`;
+    const values = `select ?, ?, ${seq}, '', ?, ?, ${when}`;
     const missing = `where not exists (select 1 from ${table} where ${d.name('connection')} = ?)`;
     return {
       fence: {
@@ -65,11 +67,12 @@ export function readLedgerRows(d: Dialect, connection: string): Statement {
   };
 }
 
-/** Live rows of the connection, for reconciliation and for a rebuild that must have read them all. */
+/** Rows of the connection, for reconciliation and for a rebuild that must have read them all; and their last batch. */
 export function countRows(d: Dialect, connection: string): Statement {
   const live = `count(case when ${d.name('deleted_at')} is null then 1 end) as ${d.name('live')}`;
+  const last = `max(${d.name('seq')}) as ${d.name('seq')}`;
   return {
-    sql: `select count(*) as ${d.name('total')}, ${live} from ${d.table(USERS.name)} where ${d.name('connection')} = ?`,
+    sql: `select count(*) as ${d.name('total')}, ${live}, ${last} from ${d.table(USERS.name)} where ${d.name('connection')} = ?`,
     params: [connection],
   };
 }

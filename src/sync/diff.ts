@@ -56,7 +56,16 @@ function reject(w: Work, record: Json, user_id: string | null, reason: string): 
   w.bad += 1;
   if (w.journal.hasRejected(payload_hash) || w.rejected.some((known) => known.payload_hash === payload_hash)) return;
   const { run_id } = w.rules;
-  const rejected = { payload_hash, run_id, page: w.from.page, user_id, reason, payload, rejected_at: w.journal.now() };
+  const rejected = {
+    payload_hash,
+    run_id,
+    page: w.from.page,
+    user_id,
+    reason,
+    payload,
+    rejected_at: w.journal.now(),
+    replayed_at: null,
+  };
   w.rejected.push(rejected);
   w.lines.push(rejectLine(rejected));
 }
@@ -104,7 +113,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
   const fingerprint = `${recipe}:${contentHash(source, record, w.from.active, source.referred(record, refs))}`;
   if (known.fingerprint === fingerprint) {
     if (known.standing === 'live' && !rewrite) return;
-    if (known.standing === 'rejected' || known.standing === 'stale') {
+    if ((known.standing === 'rejected' || known.standing === 'stale') && !rewrite) {
       w.bad += 1;
       w.badSeen += first ? 1 : 0;
       return;

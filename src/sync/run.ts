@@ -7,19 +7,21 @@ import { applyBatch } from './apply.ts';
 import { recipeOf } from './fingerprint.ts';
 import { applying, followListing } from './follow.ts';
 import type { Following } from './following.ts';
-import { type Recovery, rebuildNow, recover } from './recover.ts';
+import type { Recovery } from './rebuild.ts';
+import { rebuildNow, recover } from './recover.ts';
+import { replay } from './replay.ts';
 import { failedRun, newRun } from './report.ts';
 import { resync } from './resync.ts';
 import type { Deps } from './settings.ts';
 
-/** What is asked of a run. `chosen` goes with resync, and only with it. */
+/** What is asked of a run. `chosen` goes with resync, and only with it: users, or the quarantined records. */
 export interface RunRequest {
   readonly kind: RunKind;
   readonly trigger: Trigger;
   readonly scheduled_at: string | null;
   /** Lets this run's sweep delete more than the ratio allows. */
   readonly allowDeletes: boolean;
-  readonly chosen?: Chosen;
+  readonly chosen?: Chosen | 'rejected';
 }
 
 /** A run under way. The journal may be another one after recovery. */
@@ -48,7 +50,8 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
   const following = (): Following => ({ deps, reader, counts, run_id, kept, warnings, journal: progress.journal });
   if (progress.journal.sealed() !== null) await applyBatch(applying(following()));
   if (request.kind === 'resync') {
-    await resync(following(), request.chosen ?? { ids: [] });
+    const { chosen = { ids: [] } } = request;
+    await (chosen === 'rejected' ? replay(following()) : resync(following(), chosen));
     return;
   }
   const unbalanced = await followListing(following(), request.kind, request.allowDeletes);

@@ -1,19 +1,12 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Config, Connection } from '../../../config/types.ts';
+import type { Connection } from '../../../config/types.ts';
 import type { Journal } from '../../contract/journal.ts';
 import type { Run } from '../../contract/run.ts';
-import { ledgerFile, readLedger } from '../../journal/ledger.ts';
+import { ledgerFile } from '../../journal/ledger.ts';
 import { globalsOf } from '../globals.ts';
+import { lookInto } from '../ledgers.ts';
 import { duration, print, runObject, table } from '../print.ts';
 import { chosen, configOf } from '../workplace.ts';
-
-/** Looks into a connection's ledger without the lease; null when there is none yet. */
-async function withLedger<T>(config: Config, connection: Connection, look: (ledger: Journal) => T): Promise<T | null> {
-  const place = { connection: connection.name, source: connection.source.name, folder: config.state.dir };
-  if (!existsSync(ledgerFile(config.state.dir, connection.name))) return null;
-  return readLedger(place, look);
-}
 
 const listed = (run: Run): Record<string, unknown> => {
   const { source, trigger, scheduled_at, started_at, finished_at } = run;
@@ -26,7 +19,7 @@ export async function runs(name: string | undefined, options: { limit: number },
   const config = await configOf(globals.config);
   const found: Run[] = [];
   for (const connection of chosen(config, name === undefined ? [] : [name])) {
-    found.push(...((await withLedger(config, connection, (ledger) => ledger.runs(options.limit))) ?? []));
+    found.push(...(lookInto(config, connection, (ledger) => ledger.runs(options.limit)) ?? []));
   }
   const newest = found.toSorted((a, b) => b.started_at.localeCompare(a.started_at)).slice(0, options.limit);
   if (globals.json) print(JSON.stringify(newest.map(listed)));
@@ -65,12 +58,16 @@ export async function runs(name: string | undefined, options: { limit: number },
   return 0;
 }
 
+/** More runs than a day has on any sensible schedule. */
+const RUNS_OF_A_DAY = 2000;
+
 interface Status {
   readonly connection: string;
   readonly source: string;
   readonly last_run: { outcome: string; started_at: string; finished_at: string | null } | null;
   readonly fresh_at: string | null;
   readonly users: number;
+  readonly changed_24h: number;
   readonly open_scan: { kind: string; pages: number; seen: number; moved_at: string } | null;
   readonly trouble: string | null;
   readonly ledger: string;
@@ -83,8 +80,14 @@ function trouble(last: Run | undefined): string | null {
   return last.error === null ? `the last run was ${last.outcome}` : `${last.outcome}: ${last.error.message}`;
 }
 
+/** Users changed by the runs that ended since then. */
+function changedSince(past: readonly Run[], since: number): number {
+  const recent = past.filter((run) => Date.parse(run.finished_at ?? '') >= since);
+  return recent.reduce((sum, { counts: c }) => sum + c.inserted + c.updated + c.restored + c.deleted, 0);
+}
+
 function statusOf(connection: Connection, folder: string, ledger: Journal | null): Status {
-  const past = ledger?.runs(200) ?? [];
+  const past = ledger?.runs(RUNS_OF_A_DAY) ?? [];
   const last = past[0];
   const scan = ledger?.scan() ?? null;
   return {
@@ -96,6 +99,7 @@ function statusOf(connection: Connection, folder: string, ledger: Journal | null
         : { outcome: last.outcome ?? 'running', started_at: last.started_at, finished_at: last.finished_at },
     fresh_at: past.find((run) => run.outcome === 'ok')?.finished_at ?? null,
     users: ledger?.facts().live ?? 0,
+    changed_24h: changedSince(past, Date.now() - 24 * 60 * 60_000),
     open_scan:
       scan === null
         ? null
@@ -111,16 +115,17 @@ export async function status(_options: object, command: Command): Promise<number
   const config = await configOf(globals.config);
   const all: Status[] = [];
   for (const connection of config.connections.values()) {
-    const found = await withLedger(config, connection, (ledger) => statusOf(connection, config.state.dir, ledger));
+    const found = lookInto(config, connection, (ledger) => statusOf(connection, config.state.dir, ledger));
     all.push(found ?? statusOf(connection, config.state.dir, null));
   }
   if (globals.json) print(JSON.stringify(all));
   else {
-    const names = ['connection', 'source', 'users', 'fresh at', 'last run', 'open scan', 'trouble'];
+    const names = ['connection', 'source', 'users', 'changed 24 h', 'fresh at', 'last run', 'open scan', 'trouble'];
     const rows = all.map((s) => [
       s.connection,
       s.source,
       s.users.toLocaleString('en-US'),
+      s.changed_24h.toLocaleString('en-US'),
       s.fresh_at?.slice(0, 19).replace('T', ' ') ?? 'never',
       s.last_run?.outcome ?? '',
       s.open_scan === null ? '' : `${s.open_scan.kind}, ${s.open_scan.pages} pages, ${s.open_scan.seen} users`,

@@ -141,3 +141,12 @@ export async function resync(
   const connection = connectionOf(config, name);
   return withStop((stop) => runAll([connection], { config, globals, stop, request }, false));
 }
+
+/** `rollcall rejected replay <connection>`: tries the quarantined records again. */
+export async function replayRejected(name: string, _options: object, command: Command): Promise<number> {
+  const globals = globalsOf(command);
+  const request: RunRequest = { kind: 'resync', ...byCommand, allowDeletes: false, chosen: 'rejected' };
+  const config = await configOf(globals.config);
+  const connection = connectionOf(config, name);
+  return withStop((stop) => runAll([connection], { config, globals, stop, request }, false));
+}

@@ -1,0 +1,42 @@
+import type { Dialect } from '../contract/dialect.ts';
+import type { Statement } from '../contract/warehouse.ts';
+import { TABLES, TEAMS } from './tables.ts';
+
+/** Removes everything of a connection. */
+export function forgetConnection(d: Dialect, connection: string): Statement[] {
+  return TABLES.map((table) => ({
+    sql: `delete from ${d.table(table.name)} where ${d.name('connection')} = ?`,
+    params: [connection],
+  }));
+}
+
+/** Removes one person: his row, history, quarantined records and writes. Teams name their members: they are listed anew. */
+export function eraseUser(d: Dialect, connection: string, user_id: string): Statement[] {
+  const own = TABLES.filter((table) => table.columns.some(({ name }) => name === 'user_id'));
+  return [
+    ...own.map((table) => ({
+      sql: `delete from ${d.table(table.name)} where ${d.name('connection')} = ? and ${d.name('user_id')} = ?`,
+      params: [connection, user_id],
+    })),
+    { sql: `delete from ${d.table(TEAMS.name)} where ${d.name('connection')} = ?`, params: [connection] },
+  ];
+}
+
+/** Unbinds a connection from its account, so that another account's credential may have it. */
+export function unbindAccount(d: Dialect, connection: string): Statement {
+  return {
+    sql: `update ${d.table('rollcall_state')} set ${d.name('account')} = '' where ${d.name('connection')} = ?`,
+    params: [connection],
+  };
+}
+
+/** Marks quarantined records as loaded. */
+export function markReplayed(d: Dialect, connection: string, hashes: readonly string[], at: string): Statement {
+  const marks = hashes.map(() => '?').join(', ');
+  return {
+    sql:
+      `update ${d.table('rejected_records')} set ${d.name('replayed_at')} = ${d.tryCast('?', 'timestamp')} ` +
+      `where ${d.name('connection')} = ? and ${d.name('payload_hash')} in (${marks})`,
+    params: [at, connection, ...hashes],
+  };
+}

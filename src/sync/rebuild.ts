@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import type { Journal } from '../contract/journal.ts';
+import type { Counts } from '../contract/run.ts';
+import type { Session, StateRow } from '../contract/warehouse.ts';
+import { RollcallError } from '../errors.ts';
+import { restoreUsers } from '../sql/restore.ts';
+import { claim, countRows, readLedgerRows } from '../sql/state.ts';
+import type { Deps } from './settings.ts';
+
+/** What is settled before a scan begins. */
+export interface Recovery {
+  readonly deps: Deps;
+  journal: Journal;
+  readonly recipe: string;
+  readonly account: string;
+  readonly counts: Counts;
+}
+
+/** A new life of a ledger. */
+export const mintEpoch = (): string => randomBytes(8).toString('hex');
+
+/** Opens the warehouse for a piece of work; its statements are the run's. */
+export async function withSession<T>(
+  r: Recovery,
+  access: 'read' | 'write',
+  work: (session: Session | null) => Promise<T>,
+): Promise<T> {
+  const session = await r.deps.open(access);
+  try {
+    return await work(session);
+  } finally {
+    r.counts.statements += session?.statements() ?? 0;
+    await session?.close();
+  }
+}
+
+/** A connection changes hands: from whom (null: nobody), to which epoch, after which batch. */
+interface Taking {
+  readonly from: StateRow | null;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** Makes the connection ours under a new epoch; whoever had it is turned away by the fence from here on. */
+export async function takeOver(r: Recovery, session: Session, { from, epoch, seq }: Taking): Promise<void> {
+  const { settings, warehouse, signal } = r.deps;
+  const at = r.journal.now();
+  const { recipe, account } = r;
+  const script = claim(warehouse.dialect, { connection: settings.name, epoch, recipe, account, at, from, seq });
+  if ((await session.transact(script, signal)) === 'done') return;
+  throw new RollcallError(
+    'busy',
+    `${settings.name}: another process is taking this connection over at this moment; run again`,
+    {
+      connection: settings.name,
+      step: 'claim the connection',
+    },
+  );
+}
+
+/** How many rows of the connection there are, and the number of their last batch. */
+interface Rows {
+  readonly total: number;
+  readonly seq: number;
+}
+
+/** Counts the connection's rows. */
+export async function rowsOf(r: Recovery, session: Pick<Session, 'read'>): Promise<Rows> {
+  const query = countRows(r.deps.warehouse.dialect, r.deps.settings.name);
+  const [found] = await Array.fromAsync(session.read(query));
+  return { total: Number(found?.total ?? 0), seq: Number(found?.seq ?? 0) };
+}
+
+/** Fills a new ledger from the warehouse's own rows, all of them. */
+export async function refill(
+  r: Recovery,
+  session: Pick<Session, 'read'>,
+  state: StateRow | null,
+  epoch: string,
+): Promise<void> {
+  const { settings, warehouse, ledger } = r.deps;
+  const { total, seq } = await rowsOf(r, session);
+  let read = 0;
+  const counted = async function* () {
+    for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
+      read += 1;
+      yield row;
+    }
+  };
+  r.journal.close();
+  r.journal = await ledger.rebuild(counted(), {
+    epoch,
+    seq: state?.seq ?? seq,
+    batch_id: state?.batch_id ?? '',
+    account: state?.account ?? r.account,
+    after: state?.updated_at ?? '',
+  });
+  if (read === total) return;
+  throw new RollcallError('transient', `${settings.name}: read ${read} of the ${total} rows of users; run again`, {
+    connection: settings.name,
+    step: 'rebuild the ledger',
+  });
+}
+
+/** A new ledger under a new epoch. Rows that the table has lost come back from the change log first. */
+export async function rebuild(r: Recovery, state: StateRow | null, why: Mismatch): Promise<void> {
+  const { settings, observer, warehouse } = r.deps;
+  observer.warn(`${settings.name}: rebuilding the ledger from the warehouse: ${why.reason}`);
+  await withSession(r, 'write', async (session) => {
+    if (session === null) throw new Error('a warehouse opened for writing is never absent');
+    if (why.lost || (await rowsOf(r, session)).total === 0)
+      await session.run([restoreUsers(warehouse.dialect, settings.name)]);
+    const epoch = mintEpoch();
+    const { seq } = await rowsOf(r, session);
+    await takeOver(r, session, { from: state, epoch, seq });
+    await refill(r, session, state, epoch);
+  });
+}
+
+/** How ledger and warehouse differ; `lost`: the table has fewer rows than the ledger knows. */
+export interface Mismatch {
+  readonly reason: string;
+  readonly lost: boolean;
+}
+
+/** A mismatch in words. */
+export const differs = (reason: string, lost = false): Mismatch => ({ reason, lost });

@@ -1,0 +1,22 @@
+import type { Effects } from '../contract/effects.ts';
+import type { Journal } from '../contract/journal.ts';
+import type { StateRow } from '../contract/warehouse.ts';
+import type { Deps } from './settings.ts';
+
+/** Promotes the sealed batch when the warehouse's state says that it has it. Null when there is nothing to promote. */
+export async function promoteIfApplied(journal: Journal, state: StateRow | null): Promise<Effects | null> {
+  const batch = journal.sealed();
+  const applied = batch !== null && state?.batch_id === batch.batch_id && state.epoch === journal.facts().epoch;
+  return applied ? journal.promote(batch) : null;
+}
+
+/** The same, asking the warehouse: for whoever drops what is pending and must not drop what was applied. */
+export async function settleSealed(deps: Deps, journal: Journal): Promise<void> {
+  if (journal.sealed() === null) return;
+  const session = await deps.open('read');
+  try {
+    await promoteIfApplied(journal, (await session?.identity(deps.settings.name))?.state ?? null);
+  } finally {
+    await session?.close();
+  }
+}
