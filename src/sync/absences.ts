@@ -11,9 +11,22 @@ export interface Inquiry {
   readonly control: string | null;
 }
 
+/** Answers that are no answer about a user (a gateway's page, a refused id) say nothing of him. */
+async function askFor(reader: Reader, id: string): Promise<Verdict> {
+  try {
+    return await reader.absent(id);
+  } catch (error) {
+    const noWord = error instanceof RollcallError && (error.kind === 'bad-data' || error.status === 404);
+    if (noWord) return { absence: 'unknown' };
+    throw error;
+  }
+}
+
 /** A user who is there must be found by id, before and after: else the server is ill and its "not found" says nothing. */
 async function checkControl({ connection, reader, control }: Inquiry): Promise<void> {
-  if (control === null || (await reader.absent(control)).absence !== 'gone') return;
+  if (control === null) return;
+  const { absence } = await askFor(reader, control);
+  if (absence === 'present' || absence === 'inactive') return;
   throw new RollcallError(
     'refused',
     `${connection}: the API does not find user ${control}, who is there, so that its word on the missing ones proves nothing; nothing was deleted. Run again when the API is well`,
@@ -28,7 +41,7 @@ export async function inquire(inquiry: Inquiry): Promise<Map<string, Verdict>> {
   await checkControl(inquiry);
   for (const id of inquiry.ids) {
     inquiry.signal.throwIfAborted();
-    const verdict = await inquiry.reader.absent(id);
+    const verdict = await askFor(inquiry.reader, id);
     const believed = verdict.absence !== 'gone' || inquiry.control !== null;
     verdicts.set(id, believed ? verdict : { absence: 'unknown' });
   }

@@ -71,6 +71,13 @@ export async function rowsOf(r: Recovery, session: Pick<Session, 'read'>): Promi
   return { total: Number(found?.total ?? 0), seq: Number(found?.seq ?? 0) };
 }
 
+function halfRead(connection: string, read: number, total: number): RollcallError {
+  return new RollcallError('transient', `${connection}: read ${read} of the ${total} rows of users; run again`, {
+    connection,
+    step: 'rebuild the ledger',
+  });
+}
+
 /** Fills a new ledger from the warehouse's own rows, all of them. */
 export async function refill(
   r: Recovery,
@@ -86,20 +93,22 @@ export async function refill(
       read += 1;
       yield row;
     }
+    // A ledger of half the rows would take the other half for new: better none.
+    if (read !== total) throw halfRead(settings.name, read, total);
   };
   r.journal.close();
-  r.journal = await ledger.rebuild(counted(), {
-    epoch,
-    seq: state?.seq ?? seq,
-    batch_id: state?.batch_id ?? '',
-    account: state?.account ?? r.account,
-    after: state?.updated_at ?? '',
-  });
-  if (read === total) return;
-  throw new RollcallError('transient', `${settings.name}: read ${read} of the ${total} rows of users; run again`, {
-    connection: settings.name,
-    step: 'rebuild the ledger',
-  });
+  try {
+    r.journal = await ledger.rebuild(counted(), {
+      epoch,
+      seq: state?.seq ?? seq,
+      batch_id: state?.batch_id ?? '',
+      account: state?.account ?? r.account,
+      after: state?.updated_at ?? '',
+    });
+  } catch (error) {
+    r.journal = (await ledger.open()).journal;
+    throw error;
+  }
 }
 
 /** A new ledger under a new epoch. Rows that the table has lost come back from the change log first. */

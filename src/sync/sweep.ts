@@ -90,7 +90,7 @@ export async function sweep(work: ScanWork, allowDeletes: boolean): Promise<Swep
   checkRatio(work, missing.length, allowDeletes);
   const scans = byScans(work, missing.length);
   const asked = scans ? [] : someOf(missing, deletes.lookups);
-  const again = journal.recheck(Math.min(RECHECKED, deletes.lookups - asked.length));
+  const again = deletes.proof === 'scans' ? [] : journal.recheck(Math.min(RECHECKED, deletes.lookups - asked.length));
   const answers = await lookUp(work, [...asked, ...again]);
   const said = answers ?? new Map<Known, Verdict>();
   const verdicts = scans ? new Map([...said, ...missedTwice(work, missing, before)]) : said;

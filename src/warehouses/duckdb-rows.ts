@@ -1,5 +1,6 @@
 import type { DuckDBResult, DuckDBValue } from '@duckdb/node-api';
 import type { Row } from '../contract/warehouse.ts';
+import { parseJson } from '../http/json.ts';
 
 /** Microseconds since 1970 as RFC 3339 text with six digits of fraction. */
 function instant(micros: bigint): string {
@@ -37,7 +38,7 @@ export async function* rowsOf(result: DuckDBResult): AsyncIterable<Row> {
       yield Object.fromEntries(
         names.map((column, i) => {
           const value = values[i] ?? null;
-          return [column, json[i] && typeof value === 'string' ? JSON.parse(value) : plain(value)];
+          return [column, json[i] && typeof value === 'string' ? parseJson(value) : plain(value)];
         }),
       );
     }

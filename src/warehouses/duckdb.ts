@@ -4,7 +4,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { Access, Row, Script, SealedFile, Session, Statement, Warehouse } from '../contract/warehouse.ts';
 import { readState } from '../sql/state.ts';
-import { STAGING_COLUMNS } from '../sql/tables.ts';
+import { STAGING_COLUMNS, TABLES } from '../sql/tables.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
 import { explain, openFile } from './duckdb-open.ts';
 import { rowsOf } from './duckdb-rows.ts';
@@ -126,12 +126,13 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
 
 /** The tables' identity is theirs by the state row alone: the file is one, and no other metadata outlives a reopening. */
 async function identity(connection: DuckDBConnection, name: string) {
+  const ours = TABLES.map((table) => duckdbDialect.literal(table.name)).join(', ');
   const tables = await connection.runAndReadAll(
-    "select table_name, estimated_size from duckdb_tables() where schema_name = 'main' and table_name in ('users', 'user_changes', 'rollcall_state', 'sync_runs')",
+    `select table_name, estimated_size from duckdb_tables() where schema_name = 'main' and table_name in (${ours})`,
   );
   const sizes = new Map(tables.getRows().map(([table, size]) => [String(table), Number(size)]));
   const rows = sizes.get('users');
-  if (rows === undefined || sizes.size < 4) return null;
+  if (rows === undefined || sizes.size < TABLES.length) return null;
   const { sql, params } = readState(duckdbDialect, name);
   const found = (await connection.runAndReadAll(sql, [...params])).getRows()[0];
   if (found === undefined) return { tables: 'duckdb', rows, state: null };

@@ -5,6 +5,7 @@ import type { Run } from '../../contract/run.ts';
 import { ledgerFile } from '../../journal/ledger.ts';
 import { globalsOf } from '../globals.ts';
 import { lookInto } from '../ledgers.ts';
+import { nextRun } from '../next-run.ts';
 import { duration, print, runObject, table } from '../print.ts';
 import { chosen, configOf } from '../workplace.ts';
 
@@ -69,6 +70,7 @@ interface Status {
   readonly users: number;
   readonly changed_24h: number;
   readonly open_scan: { kind: string; pages: number; seen: number; moved_at: string } | null;
+  readonly next_at: string | null;
   readonly trouble: string | null;
   readonly ledger: string;
 }
@@ -86,7 +88,7 @@ function changedSince(past: readonly Run[], since: number): number {
   return recent.reduce((sum, { counts: c }) => sum + c.inserted + c.updated + c.restored + c.deleted, 0);
 }
 
-function statusOf(connection: Connection, folder: string, ledger: Journal | null): Status {
+function statusOf(connection: Connection, folder: string, next_at: string | null, ledger: Journal | null): Status {
   const past = ledger?.runs(RUNS_OF_A_DAY) ?? [];
   const last = past[0];
   const scan = ledger?.scan() ?? null;
@@ -104,6 +106,7 @@ function statusOf(connection: Connection, folder: string, ledger: Journal | null
       scan === null
         ? null
         : { kind: scan.kind, pages: scan.pages, seen: ledger?.seenCount() ?? 0, moved_at: scan.moved_at },
+    next_at,
     trouble: trouble(last),
     ledger: ledgerFile(folder, connection.name),
   };
@@ -115,12 +118,23 @@ export async function status(_options: object, command: Command): Promise<number
   const config = await configOf(globals.config);
   const all: Status[] = [];
   for (const connection of config.connections.values()) {
-    const found = lookInto(config, connection, (ledger) => statusOf(connection, config.state.dir, ledger));
-    all.push(found ?? statusOf(connection, config.state.dir, null));
+    const next = await nextRun(connection);
+    const of = (ledger: Journal | null): Status => statusOf(connection, config.state.dir, next, ledger);
+    all.push(lookInto(config, connection, of) ?? of(null));
   }
   if (globals.json) print(JSON.stringify(all));
   else {
-    const names = ['connection', 'source', 'users', 'changed 24 h', 'fresh at', 'last run', 'open scan', 'trouble'];
+    const names = [
+      'connection',
+      'source',
+      'users',
+      'changed 24 h',
+      'fresh at',
+      'last run',
+      'open scan',
+      'next run',
+      'trouble',
+    ];
     const rows = all.map((s) => [
       s.connection,
       s.source,
@@ -129,6 +143,7 @@ export async function status(_options: object, command: Command): Promise<number
       s.fresh_at?.slice(0, 19).replace('T', ' ') ?? 'never',
       s.last_run?.outcome ?? '',
       s.open_scan === null ? '' : `${s.open_scan.kind}, ${s.open_scan.pages} pages, ${s.open_scan.seen} users`,
+      s.next_at?.slice(0, 19).replace('T', ' ') ?? '',
       s.trouble ?? '',
     ]);
     print(table(names, rows));
