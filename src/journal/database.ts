@@ -68,7 +68,7 @@ export function openDatabase(file: string, connection: string, source: string): 
   try {
     db.pragma('journal_mode = wal');
     db.pragma('synchronous = full');
-    db.pragma('cache_size = -16000');
+    db.pragma('cache_size = -4000');
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     migrate(db, connection, source);
     return db;

@@ -15,6 +15,8 @@ export interface BatchFacts {
   readonly recorded_at: string;
   /** The kinds of line that the batch holds; statements for others are left out. */
   readonly ops: ReadonlySet<string>;
+  /** The ledger knows of no row for any user of the batch: a plain INSERT will do, without reading the rows that are there. */
+  readonly onlyNew: boolean;
 }
 
 const plain = (sql: string): Statement => ({ sql, params: [] });
@@ -138,17 +140,7 @@ function merge(w: Writer): Statement {
   const fingerprint = `s.${d.name('fingerprint')}`;
   const updated = { ...record, changed_at: changedAt, deleted_at: 'null', fingerprint, ...stamp };
   const deleted = { changed_at: w.at, deleted_at: w.at, ...stamp };
-  const inserted: Record<string, string> = {
-    connection: lit(facts.connection),
-    source: lit(facts.source),
-    user_id: `s.${d.name('user_id')}`,
-    ...record,
-    first_seen_at: w.at,
-    changed_at: w.at,
-    deleted_at: 'null',
-    fingerprint,
-    ...stamp,
-  };
+  const inserted = newRow(w);
   const set = (values: Record<string, string>): string =>
     Object.entries(values)
       .map(([name, value]) => `${d.name(name)} = ${value}`)
@@ -165,6 +157,45 @@ function merge(w: Writer): Statement {
       `when not matched and s.${d.name('op')} = 'upsert' then insert (${Object.keys(inserted).map(d.name).join(', ')}) ` +
       `values (${Object.values(inserted).join(', ')})`,
   );
+}
+
+/** Users who have no row yet. Were there one after all, it would stay as it is: the key is looked for, nothing else. */
+function unknownOnly(w: Writer): string {
+  const { d, facts, lit } = w;
+  return (
+    `not exists (select 1 from ${d.table(USERS.name)} t where t.${d.name('connection')} = ${lit(facts.connection)} ` +
+    `and t.${d.name('user_id')} = s.${d.name('user_id')})`
+  );
+}
+
+/** The row of a new user. */
+function newRow(w: Writer): Record<string, string> {
+  const { d, facts, lit } = w;
+  return {
+    connection: lit(facts.connection),
+    source: lit(facts.source),
+    user_id: `s.${d.name('user_id')}`,
+    ...Object.fromEntries(RECORD_COLUMNS.map(({ name, type }) => [name, cast(w, name, type)])),
+    first_seen_at: w.at,
+    changed_at: w.at,
+    deleted_at: w.d.tryCast('null', 'timestamp'),
+    fingerprint: `s.${d.name('fingerprint')}`,
+    seq: String(facts.seq),
+    run_id: lit(facts.run_id),
+  };
+}
+
+/** The log and the rows of a batch that holds new users only: nothing of the rows that are there needs to be read. */
+function insertNew(w: Writer): Statement[] {
+  const { d } = w;
+  const row = newRow(w);
+  const logged = { op: "'insert'", recorded_at: w.at, changed_fields: d.jsonArray([]), ...row };
+  const insert = (table: string, values: Record<string, string>): Statement =>
+    plain(
+      `insert into ${d.table(table)} (${Object.keys(values).map(d.name).join(', ')}) select ${Object.values(values).join(', ')} ` +
+        `from ${loadable(w)} s where s.${d.name('op')} = 'upsert' and ${unknownOnly(w)}`,
+    );
+  return [insert(USER_CHANGES.name, logged), insert(USERS.name, row)];
 }
 
 /** Quarantine: records that the engine refused, and rows whose values the warehouse cannot convert; once a payload. */
@@ -219,9 +250,10 @@ export interface StagedBatch {
 export function applyScript(d: Dialect, facts: BatchFacts, { staging, refused, extra }: StagedBatch): Script {
   const w = writer(d, facts, staging);
   const users = ['upsert', 'delete', 'purge'].some((kind) => facts.ops.has(kind));
+  const changes = facts.onlyNew ? insertNew(w) : [log(w), merge(w)];
   const rejects = refused || facts.ops.has('reject');
   return {
     fence: fence(w),
-    steps: [...(users ? [log(w), merge(w)] : []), ...(rejects ? [quarantine(w)] : []), ...extra],
+    steps: [...(users ? changes : []), ...(rejects ? [quarantine(w)] : []), ...extra],
   };
 }

@@ -19,7 +19,7 @@ export interface ApplyWork {
 }
 
 /** A batch is full with so many lines, bytes, or ms since its first line. */
-const FULL = { lines: 50_000, bytes: 128 * 1024 * 1024, age: 15 * 60_000 };
+const FULL = { lines: 25_000, bytes: 128 * 1024 * 1024, age: 15 * 60_000 };
 
 /** True when the open batch should be applied before the listing is read on. */
 export function isFull(journal: Journal, nowMs: number): boolean {
@@ -31,7 +31,7 @@ export function isFull(journal: Journal, nowMs: number): boolean {
 function factsOf(work: ApplyWork, batch: Batch): BatchFacts {
   const { epoch, account } = work.journal.facts();
   const { name, source } = work.deps.settings;
-  const { seq, batch_id, run_id, recorded_at, ops } = batch;
+  const { seq, batch_id, run_id, recorded_at, ops, effects } = batch;
   return {
     connection: name,
     source: source.name,
@@ -43,6 +43,7 @@ function factsOf(work: ApplyWork, batch: Batch): BatchFacts {
     run_id,
     recorded_at,
     ops,
+    onlyNew: effects.updated + effects.restored + effects.deleted + effects.same === 0,
   };
 }
 
