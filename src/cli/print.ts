@@ -93,7 +93,7 @@ export function runText(run: Run): string {
     lines.push(`  ${number(kept.inactive)} rows kept as inactive: no longer listed, still found by id`);
   for (const warning of run.warnings) lines.push(`  note: ${warning}`);
   if (counts.rejected > 0) lines.push(`  see why: select * from rejected_records`);
-  if (run.error !== null) lines.push(`  ${run.error.step === '' ? '' : `${run.error.step}: `}${run.error.message}`);
+  if (run.error !== null) lines.push(`  ${run.error.message}`);
   return lines.join('\n');
 }
 

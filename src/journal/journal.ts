@@ -5,6 +5,7 @@ import type { Batch, Diffed, Journal, Known, LedgerFacts } from '../contract/jou
 import { makeBatches } from './batches.ts';
 import { instantText, nextMicros } from './clock.ts';
 import { explainSqlite } from './database.ts';
+import { explained } from './explained.ts';
 import { makeRecords } from './runs.ts';
 import { makeScans } from './scans.ts';
 import { makeSpool, sweepSpool } from './spool.ts';
@@ -192,14 +193,7 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
   const p = parts(db, place);
   if (place.spool !== null) sweepSpool(place.spool, place.connection, p.batches.file());
   if (p.scans.current() !== null) p.users.setExpect(p.scans.expect());
-  const guarded = async <T>(work: () => Promise<T> | T): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw explainSqlite(error, place.file, place.connection);
-    }
-  };
-  return {
+  const journal: Journal = {
     facts: p.facts,
     note: p.set,
     now: p.now,
@@ -215,15 +209,15 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     endScan: p.scans.end,
     seenCount: () => p.scans.seen().size(),
     wasSeen: (num) => p.scans.current() !== null && p.scans.seen().has(num),
-    meet: (ids) => guarded(() => p.users.meet(ids)),
+    meet: (ids) => p.users.meet(ids),
     number: p.users.number,
     hasRejected: p.records.hasRejected,
-    step: (page) => guarded(() => step(p, page)),
+    step: (page) => step(p, page),
     openBatch: p.batches.open,
-    seal: (run_id) => guarded(() => p.batches.seal(p.facts().epoch ?? 'none', run_id, p.now)),
+    seal: (run_id) => p.batches.seal(p.facts().epoch ?? 'none', run_id, p.now),
     sealed: p.batches.sealed,
     refuse: p.batches.refuse,
-    promote: (batch) => guarded(() => promote(p, batch)),
+    promote: async (batch) => promote(p, batch),
     listed: () => listed(p),
     missing: () => missing(p),
     live: () => live(p),
@@ -241,4 +235,5 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
       db.close();
     },
   };
+  return explained(journal, (error) => explainSqlite(error, place.file, place.connection));
 }

@@ -137,10 +137,10 @@ async function account(io: Io): Promise<Account> {
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
-  wrong_region_token: 'the token belongs to the other region: set `region: us` or `region: eu` to match it',
-  invalid_api_token: 'make a new API token in Pylon as an Admin and update the secret',
-  invalid_authorization_header: 'check that the secret holds the token alone, without "Bearer" or quotes',
-  permission_denied: 'give the token the rights of an Admin',
+  wrong_region_token: 'The token belongs to the other region: set `region: us` or `region: eu` to match it',
+  invalid_api_token: 'Make a new API token in Pylon as an Admin and update the secret',
+  invalid_authorization_header: 'Check that the secret holds the token alone, without "Bearer" or quotes',
+  permission_denied: 'Give the token the rights of an Admin',
 };
 
 function failure(_status: number, body: Json): Failure {

@@ -10,7 +10,12 @@ function sorted(value: Json): Json {
   if (Array.isArray(value)) return value.some((item) => typeof item === 'object') ? value.map(sorted) : value;
   if (isRawNumber(value)) return value;
   const out: JsonObject = {};
-  for (const key of Object.keys(value).sort()) out[key] = sorted(value[key] ?? null);
+  for (const key of Object.keys(value).sort()) {
+    const inner = sorted(value[key] ?? null);
+    // Assigning this one would set the prototype instead, and lose what the server sent.
+    if (key === '__proto__') Object.defineProperty(out, key, { value: inner, enumerable: true });
+    else out[key] = inner;
+  }
   return out;
 }
 

@@ -109,18 +109,26 @@ function begin(deps: Deps, request: RunRequest, journal: Journal): Progress {
   return { journal, run, kept: { unproven: 0, inactive: 0 }, warnings: [] };
 }
 
+/** Records the run; a ledger that cannot be written (a full disk) is what the run failed with, unless it had failed before. */
+function save(deps: Deps, { journal }: Progress, ended: Run, failure: unknown): Run {
+  const run = failure === null ? ended : failedRun(ended, failure);
+  try {
+    const dated = { ...run, finished_at: journal.now() };
+    journal.saveRun(dated, false);
+    return dated;
+  } catch (error) {
+    if (failure === null) return failedRun(ended, error);
+    const { message } = locate(error, deps.settings.name, 'record the run');
+    deps.observer.warn(`${deps.settings.name}: the run could not be recorded: ${message}`);
+    return run;
+  }
+}
+
 async function finish(deps: Deps, progress: Progress, failure: unknown, ms: number): Promise<Run> {
   const { journal, kept, warnings } = progress;
-  const ended: Run = {
-    ...progress.run,
-    outcome: 'ok',
-    finished_at: journal.now(),
-    counts: { ...progress.run.counts, duration_ms: Math.round(ms) },
-    kept,
-    warnings,
-  };
-  const run = failure === null ? ended : failedRun(ended, failure);
-  journal.saveRun(run, false);
+  const counts = { ...progress.run.counts, duration_ms: Math.round(ms) };
+  const finished_at = new Date().toISOString();
+  const run = save(deps, progress, { ...progress.run, outcome: 'ok', finished_at, counts, kept, warnings }, failure);
   try {
     await sendRuns(deps, journal);
   } catch (error) {

@@ -34,6 +34,7 @@ const people: Source = {
   id: 'profile.id',
   exclude: [],
   volatile: [],
+  impliesActive: true,
   unsignedCut: false,
   api: unused,
   reader: unused,

@@ -13,7 +13,8 @@ const FIRST_ENV =
 
 /** `rollcall init`: a first configuration to fill in. Never overwrites. */
 export async function init(_options: object, command: Command): Promise<number> {
-  const file = resolve(globalsOf(command).config ?? 'rollcall.yaml');
+  const globals = globalsOf(command);
+  const file = resolve(globals.config ?? 'rollcall.yaml');
   if (existsSync(file)) {
     throw new RollcallError('config', `${file} is already there; edit it, or name another with --config`, {
       step: 'init',
@@ -24,6 +25,10 @@ export async function init(_options: object, command: Command): Promise<number> 
   const env = resolve(file, '../.env');
   const made = !existsSync(env);
   if (made) writeFileSync(env, FIRST_ENV, { mode: 0o600, flag: 'wx' });
+  if (globals.json) {
+    print(JSON.stringify({ file, env, env_made: made }));
+    return 0;
+  }
   print(`wrote ${file}`);
   print(
     made ? `wrote ${env}: put your Pylon API token into it` : `put your Pylon API token as PYLON_TOKEN into ${env}`,

@@ -1,0 +1,22 @@
+/** The same methods, whose errors, thrown or rejected, go through `explain` first. */
+export function explained<T extends object>(methods: T, explain: (error: unknown) => Error): T {
+  const wrap =
+    (method: (...args: unknown[]) => unknown) =>
+    (...args: unknown[]): unknown => {
+      try {
+        const result = method(...args);
+        if (!(result instanceof Promise)) return result;
+        return result.catch((error: unknown) => {
+          throw explain(error);
+        });
+      } catch (error) {
+        throw explain(error);
+      }
+    };
+  const wrapped = Object.entries(methods).map(([name, value]) => [
+    name,
+    typeof value === 'function' ? wrap(value) : value,
+  ]);
+  // Each method keeps its name, arguments and result.
+  return Object.fromEntries(wrapped) as T;
+}
