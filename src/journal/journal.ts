@@ -91,7 +91,8 @@ function promote(p: Parts, batch: Batch): Effects {
       const undone = effect(user.loaded, user);
       if (undone !== null) addEffects(effects, { ...noEffects(), [undone]: 1 }, -1);
       const had = effect(user.loaded, UNKNOWN) === 'deleted';
-      revert.run(standingCode(had ? 'stale' : 'rejected'), user.num);
+      const without = user.loaded.standing === 'gone' ? 'gone' : 'rejected';
+      revert.run(standingCode(had ? 'stale' : without), user.num);
     }
     const live = p.facts().live + effects.inserted + effects.restored - effects.deleted;
     p.set({ seq: batch.seq, batch_id: batch.batch_id, live });
@@ -141,6 +142,7 @@ function dropPending(p: Parts, place: JournalPlace): void {
     // Roles and teams may have been in the dropped batch.
     p.set({ refs: null });
   })();
+  p.scans.forget();
   if (place.spool !== null) sweepSpool(place.spool, place.connection, null);
 }
 
@@ -154,6 +156,8 @@ function erase(p: Parts, user_id: string): void {
     p.db.prepare('delete from rejected where user_id = ?').run(user_id);
     p.set({ refs: null, live: p.facts().live - (had ? 1 : 0) });
   })();
+  // Pages that were freed before hold what they held until the file is written anew.
+  p.db.exec('vacuum');
   p.db.pragma('wal_checkpoint(truncate)');
 }
 
@@ -179,7 +183,8 @@ function absences(p: Parts, db: BetterSqlite3.Database) {
       const unmet = (nums: readonly number[]) => nums.filter((num) => !p.scans.seen().has(num));
       const later = unmet(after.all(from));
       const turned = [...later, ...unmet(after.all(0)).filter((num) => num <= from)].slice(0, most);
-      setTurn.run(turned.at(-1) ?? 0);
+      const last = turned.at(-1);
+      if (last !== undefined) setTurn.run(last);
       return turned.map((num) => p.users.get(num)).filter((user) => user !== null);
     },
     inactive: () => Number(count.get()),

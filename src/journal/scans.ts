@@ -28,6 +28,8 @@ export interface Scans {
   /** After the transaction: what memory holds follows what the disk holds. */
   recorded(place: Place, seen: readonly number[], at: string): void;
   end(): void;
+  /** Follows a ledger whose open scan was deleted. */
+  forget(): void;
 }
 
 interface Live {
@@ -112,6 +114,9 @@ export function makeScans(db: BetterSqlite3.Database): Scans {
           moved_at: at,
         },
       };
+    },
+    forget: () => {
+      live = null;
     },
     end: () => {
       // A complete scan is one of the two in a row that prove an absence; one that was given up is not.

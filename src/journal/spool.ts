@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 /** The file of the open batch. Bytes beyond the ledger's recorded length are of a crash and are cut off. */
 export interface Spool {
   /** Appends at the recorded length and waits until the disk has it. */
-  append(file: string, at: number, text: string): Promise<number>;
+  append(file: string, at: number, bytes: Buffer): Promise<number>;
   /** Hash of the first `bytes` of a file, hex. */
   hash(file: string, bytes: number): Promise<string>;
   close(): Promise<void>;
@@ -40,9 +40,8 @@ export function makeSpool(): Spool {
     return handle;
   };
   return {
-    append: async (file, length, text) => {
+    append: async (file, length, bytes) => {
       const handle = await at(file, length);
-      const bytes = Buffer.from(text);
       let done = 0;
       while (done < bytes.length) {
         const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, length + done);
@@ -53,6 +52,8 @@ export function makeSpool(): Spool {
       return bytes.length;
     },
     hash: async (file, bytes) => {
+      // Bytes that a crash left beyond the recorded length must not be loaded with the batch.
+      await at(file, bytes);
       const hash = createHash('sha256');
       let read = 0;
       if (bytes > 0) {

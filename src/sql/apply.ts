@@ -74,7 +74,7 @@ function op(w: Writer): string {
   const { d } = w;
   const [known, deleted] = [`t.${d.name('user_id')} is not null`, `t.${d.name('deleted_at')}`];
   return (
-    `case when s.${d.name('op')} <> 'upsert' then case when ${known} and ${deleted} is null then 'delete' end ` +
+    `case when t.${d.name('seq')} >= ${w.facts.seq} then null when s.${d.name('op')} <> 'upsert' then case when ${known} and ${deleted} is null then 'delete' end ` +
     `when not (${known}) then 'insert' when ${deleted} is not null then 'restore' ` +
     `when ${contentDiffers(w)} then 'update' end`
   );

@@ -19,7 +19,7 @@ export interface ApplyWork {
 }
 
 /** A batch is full with so many lines, bytes, or ms since its first line. */
-const FULL = { lines: 25_000, bytes: 128 * 1024 * 1024, age: 15 * 60_000 };
+const FULL = { lines: 20_000, bytes: 64 * 1024 * 1024, age: 15 * 60_000 };
 
 /** True when the open batch should be applied before the listing is read on. */
 export function isFull(journal: Journal, nowMs: number): boolean {

@@ -40,6 +40,16 @@ export function explain(error: unknown, step: string, path: string): RollcallErr
       cause: error,
     });
   }
+  if (/out of memory/i.test(text)) {
+    return new RollcallError(
+      'config',
+      `DuckDB needs more memory than warehouse.memory_limit allows; raise it (${first})`,
+      {
+        step,
+        cause: error,
+      },
+    );
+  }
   return new RollcallError('bug', `DuckDB refused a statement: ${first}`, { step, cause: error });
 }
 

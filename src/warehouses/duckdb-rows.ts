@@ -2,8 +2,12 @@ import type { DuckDBResult, DuckDBValue } from '@duckdb/node-api';
 import type { Row } from '../contract/warehouse.ts';
 import { parseJson } from '../http/json.ts';
 
+/** Years that RFC 3339 and JavaScript can write; DuckDB has more, and `infinity`. */
+const FARTHEST = 8_640_000_000_000_000_000n;
+
 /** Microseconds since 1970 as RFC 3339 text with six digits of fraction. */
 function instant(micros: bigint): string {
+  if (micros > FARTHEST || micros < -FARTHEST) return micros > 0n ? 'infinity' : '-infinity';
   const fraction = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
   const seconds = (micros - fraction) / 1_000_000n;
   const whole = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);

@@ -14,7 +14,7 @@ const options = z.strictObject({
   memory_limit: z
     .string()
     .regex(/^\d+(\.\d+)?\s?[KMGT]i?B$/i)
-    .default('256MB')
+    .default('128MB')
     .describe('Most memory of DuckDB itself'),
   threads: z
     .number()
@@ -34,6 +34,8 @@ interface Handle {
   readonly connection: DuckDBConnection;
   readonly path: string;
   counted: number;
+  /** Small row groups are merged when this session closes. */
+  compacts: boolean;
 }
 
 async function exec(h: Handle, statement: Statement, step: string): Promise<number> {
@@ -78,12 +80,25 @@ async function transact(h: Handle, script: Script): Promise<'done' | 'fenced'> {
   }
 }
 
+/**
+ * Each checkpoint leaves the rows that came since the last one as a row group of their own, and by default merges small
+ * ones, rewriting up to a million rows. Within a large load that would be most of the work; so it is done now and then,
+ * with a small batch.
+ */
+const COMPACTS_EVERY = 64;
+const SMALL_BATCH = 5000;
+
+function isTurn({ batch_id, lines }: SealedFile): boolean {
+  return lines < SMALL_BATCH && Number(batch_id.split('-')[1]) % COMPACTS_EVERY === 0;
+}
+
 async function stage(h: Handle, file: SealedFile): Promise<string> {
   const name = duckdbDialect.name(`stage_${file.batch_id.replaceAll('-', '_')}`);
   const columns = STAGING_COLUMNS.map((column) => `${duckdbDialect.name(column)}: 'VARCHAR'`).join(', ');
   const size = Math.max(file.longest + 1, READ_BUFFER);
   const lines = `read_json(${duckdbDialect.literal(file.path)}, format = 'newline_delimited', maximum_object_size = ${size}, columns = {${columns}})`;
   h.counted += 1;
+  h.compacts ||= isTurn(file);
   await one(h, `create or replace temp table ${name} as select * from ${lines}`, 'stage batch');
   return name;
 }
@@ -115,6 +130,7 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
     close: async () => {
       try {
         // Closing folds the log in as well, but it would hold up this thread while it does.
+        if (h.compacts) await one(h, 'reset max_vacuum_tasks', 'close warehouse');
         if (access === 'write') await one(h, 'checkpoint', 'close warehouse');
       } finally {
         h.connection.closeSync();
@@ -153,6 +169,7 @@ export const duckdb: Warehouse<Options> = {
     const instance = await openFile(o, access === 'read', context);
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
-    return session(instance, { connection, path: o.path, counted: 0 }, access);
+    if (access === 'write') await connection.run('set max_vacuum_tasks = 0');
+    return session(instance, { connection, path: o.path, counted: 0, compacts: false }, access);
   },
 };
