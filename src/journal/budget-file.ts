@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
 import type { Budget } from '../contract/budget.ts';
-import { makeFolder } from './database.ts';
+import { makeFolder, openPlain } from './database.ts';
 
 /** A sliding minute, and some more against the network's uneven speed, in ms. */
 const WINDOW = 60_500;
@@ -9,7 +8,7 @@ const WINDOW = 60_500;
 /** Request budgets in the state folder: processes that run one after or beside another share the minute. */
 export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
   makeFolder(folder);
-  const db = new BetterSqlite3(join(folder, 'budgets.sqlite'), { timeout: 5000 });
+  const db = openPlain(join(folder, 'budgets.sqlite'), 'budgets', 5000);
   db.pragma('journal_mode = wal');
   // Lost in a power cut at worst, and then the server's own limit speaks.
   db.pragma('synchronous = off');

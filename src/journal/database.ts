@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { RollcallError } from '../errors.ts';
@@ -10,7 +10,7 @@ const CHECKPOINT_PAGES = 4000;
 /** Makes the state folder, readable by its owner alone. */
 export function makeFolder(folder: string, connection?: string): void {
   try {
-    if (existsSync(folder)) return;
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
   } catch (error) {
@@ -60,6 +60,15 @@ const UNREADABLE = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
 /** True for a file that SQLite cannot read as a database. */
 export function isUnreadable(error: unknown): boolean {
   return UNREADABLE.some((known) => code(error).startsWith(known));
+}
+
+/** Opens a SQLite file of ours; trouble with it is explained. */
+export function openPlain(file: string, connection: string, timeout: number): BetterSqlite3.Database {
+  try {
+    return new BetterSqlite3(file, { timeout });
+  } catch (error) {
+    throw explainSqlite(error, file, connection);
+  }
 }
 
 /** Opens a ledger file and brings it to this program's layout. Throws SQLite's own error for an unreadable file. */

@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
 import { RollcallError } from '../errors.ts';
-import { explainSqlite, makeFolder } from './database.ts';
+import { explainSqlite, makeFolder, openPlain } from './database.ts';
 
 /** Who runs a connection, and since when. */
 interface Holder {
@@ -31,7 +30,7 @@ export function acquireLease(folder: string, connection: string): () => void {
   makeFolder(folder, connection);
   const file = join(folder, `${connection}.lock`);
   const info = join(folder, `${connection}.lease.json`);
-  const db = new BetterSqlite3(file, { timeout: 0 });
+  const db = openPlain(file, connection, 0);
   try {
     db.pragma('locking_mode = exclusive');
     db.exec('begin exclusive');

@@ -91,7 +91,7 @@ export async function refill(
   const counted = async function* () {
     for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
       read += 1;
-      yield row;
+      yield { ...row, user_id: String(row.key).slice(1) };
     }
     // A ledger of half the rows would take the other half for new: better none.
     if (read !== total) throw halfRead(settings.name, read, total);

@@ -129,6 +129,8 @@ async function finish(deps: Deps, progress: Progress, failure: unknown, ms: numb
   const counts = { ...progress.run.counts, duration_ms: Math.round(ms) };
   const finished_at = new Date().toISOString();
   const run = save(deps, progress, { ...progress.run, outcome: 'ok', finished_at, counts, kept, warnings }, failure);
+  // Whoever held the warehouse for so long holds it still: the row goes with the next run.
+  if (failure instanceof RollcallError && failure.kind === 'busy') return run;
   try {
     await sendRuns(deps, journal);
   } catch (error) {

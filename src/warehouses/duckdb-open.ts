@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import type { OpenContext } from '../contract/warehouse.ts';
@@ -83,6 +85,22 @@ export async function openFile(o: DuckdbFile, readOnly: boolean, context: OpenCo
   }
 }
 
+/** Makes the folder that the file lies in. */
+export function makeRoom(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+  } catch (error) {
+    throw new RollcallError(
+      'config',
+      `cannot make the folder of ${path}: ${words(error)}; set warehouse.path to a place that this user may write`,
+      {
+        step: 'open warehouse',
+        cause: error,
+      },
+    );
+  }
+}
+
 function openFailed(error: unknown, path: string): RollcallError {
   const text = words(error);
   if (/not a valid duckdb database|corrupt|serialization|storage version/i.test(text)) {
@@ -92,7 +110,7 @@ function openFailed(error: unknown, path: string): RollcallError {
       { step: 'open warehouse', cause: error },
     );
   }
-  if (/permission denied|read-only file system|cannot open file/i.test(text)) {
+  if (/permission denied|read-only file system|cannot open file|is a directory|could not read from file/i.test(text)) {
     return new RollcallError(
       'config',
       `cannot open ${path}: ${text.split('\n', 1)[0]}; check the path and its permissions`,

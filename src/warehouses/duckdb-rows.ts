@@ -25,7 +25,9 @@ function plain(value: DuckDBValue): unknown {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number')
     return value;
   if (typeof value === 'bigint') return integer(value);
-  if ('micros' in value && typeof value.micros === 'bigint' && !('hours' in value)) return instant(value.micros);
+  // Times of day and intervals count microseconds too; the class is not imported, for that would load DuckDB.
+  const isInstant = value.constructor.name.startsWith('DuckDBTimestamp');
+  if (isInstant && 'micros' in value && typeof value.micros === 'bigint') return instant(value.micros);
   if ('items' in value && Array.isArray(value.items)) return value.items.map(plain);
   if ('entries' in value && typeof value.entries === 'object' && !Array.isArray(value.entries)) {
     return Object.fromEntries(Object.entries(value.entries).map(([key, inner]) => [key, plain(inner)]));
@@ -33,9 +35,20 @@ function plain(value: DuckDBValue): unknown {
   return value.toString();
 }
 
+/** Names in lower case, told apart where that makes two the same. */
+function lowered(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let free = name.toLowerCase();
+    for (let n = 1; taken.has(free); n += 1) free = `${name.toLowerCase()}_${n}`;
+    taken.add(free);
+    return free;
+  });
+}
+
 /** Rows of a result as they arrive; JSON columns are parsed. */
 export async function* rowsOf(result: DuckDBResult): AsyncIterable<Row> {
-  const names = result.deduplicatedColumnNames();
+  const names = lowered(result.columnNames());
   const json = result.columnTypes().map((type) => type.alias === 'JSON');
   for await (const rows of result.yieldRows()) {
     for (const values of rows) {

@@ -1,12 +1,11 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { Access, Row, Script, SealedFile, Session, Statement, Warehouse } from '../contract/warehouse.ts';
 import { readState } from '../sql/state.ts';
 import { STAGING_COLUMNS, TABLES } from '../sql/tables.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
-import { explain, openFile } from './duckdb-open.ts';
+import { explain, makeRoom, openFile } from './duckdb-open.ts';
 import { rowsOf } from './duckdb-rows.ts';
 
 const options = z.strictObject({
@@ -165,7 +164,7 @@ export const duckdb: Warehouse<Options> = {
   freeWrites: true,
   open: async (o, access, context) => {
     if (access === 'read' && !existsSync(o.path)) return null;
-    if (access === 'write') mkdirSync(dirname(o.path), { recursive: true });
+    if (access === 'write') makeRoom(o.path);
     const instance = await openFile(o, access === 'read', context);
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");

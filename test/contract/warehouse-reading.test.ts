@@ -155,11 +155,11 @@ describe.each(Object.values(warehouses))('$name: what a ledger is rebuilt and re
 
   test('is every row of the connection, tombstones included, in a fixed order', async () => {
     const rows = await read(readLedgerRows(desk.d, CONNECTION));
-    expect(rows.map(({ user_id, seq, gone: isGone, off }) => [user_id, seq, isGone, off].map(String))).toEqual([
-      ['u2', '1', '0', '0'],
-      ['u3', '1', '0', '1'],
-      ['u1', '2', '1', '0'],
-      ['u4', '2', '0', '0'],
+    expect(rows.map(({ key, seq, gone: isGone, off }) => [key, seq, isGone, off].map(String))).toEqual([
+      ['=u2', '1', '0', '0'],
+      ['=u3', '1', '0', '1'],
+      ['=u1', '2', '1', '0'],
+      ['=u4', '2', '0', '0'],
     ]);
     expect(rows.every((row) => String(row.fingerprint).startsWith('r1:'))).toBe(true);
   });
