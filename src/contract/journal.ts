@@ -8,6 +8,8 @@ export interface Known extends Version {
   readonly user_id: string;
   /** What the warehouse has: the version itself, or the one before it while the newest is pending in the open batch. */
   readonly loaded: Version;
+  /** The newest version is in the sealed batch: it must not be moved before that is promoted. */
+  readonly isSealed: boolean;
 }
 
 /** A user's newest version, to be recorded with a page. `loaded` is what the warehouse has. */
@@ -149,7 +151,10 @@ export interface Journal {
   step(page: Diffed): Promise<void>;
 
   openBatch(): OpenBatch;
-  /** Fixes the open batch; null when it is empty. A batch that is sealed already is returned as it is. */
+  /**
+   * Fixes the open batch; null when it is empty. A batch that is sealed already is returned as it is. Pages that follow
+   * go to the next batch, so that reading goes on while this one is applied.
+   */
   seal(run_id: string): Promise<Batch | null>;
   sealed(): Batch | null;
   /** Remembers, before the transaction, the users of the sealed batch whose row the warehouse will not take. */

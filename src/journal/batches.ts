@@ -29,10 +29,11 @@ export interface Appended {
   readonly ops: ReadonlySet<string>;
 }
 
-/** The open or sealed batch of a connection; there is one at most. */
+/** The batches of a connection that are not promoted: one sealed at most, and one open at most, which follows it. */
 export interface Batches {
   open(): OpenBatch;
-  file(): string | null;
+  /** Spool files of both. */
+  files(): readonly string[];
   append(lines: readonly Line[], seq: number): Promise<Appended>;
   /** Inside the page's transaction. */
   record(appended: Appended, effects: Effects, at: string): void;
@@ -40,8 +41,8 @@ export interface Batches {
   sealed(): Batch | null;
   refuse(user_ids: readonly string[]): void;
   refused(): readonly string[];
-  /** Inside the promotion's transaction. */
-  drop(): void;
+  /** Takes the sealed batch away, inside the promotion's transaction; its file is named. */
+  drop(): string | null;
 }
 
 const parsed = (row: BatchRow): { effects: Effects; ops: Set<string> } => ({
@@ -69,26 +70,30 @@ function render(lines: readonly Line[], from: number): { bytes: Buffer; longest:
 
 /** `folder` is where spool files lie. */
 export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: string, connection: string): Batches {
-  const read = db.prepare<[], BatchRow>('select * from batch order by seq limit 1');
+  const open = db.prepare<[], BatchRow>('select * from batch where batch_id is null');
+  const sealed = db.prepare<[], BatchRow>('select * from batch where batch_id is not null');
   const replace = db.prepare(
     'insert or replace into batch (seq, file, lines, bytes, longest, opened_at, effects, ops) values (?, ?, ?, ?, ?, ?, ?, ?)',
   );
+  const asSealed = (): Batch | null => {
+    const row = sealed.get();
+    return row === undefined ? null : asBatch(row);
+  };
   return {
     open: () => {
-      const row = read.get();
+      const row = open.get();
       const effects = row === undefined ? noEffects() : parsed(row).effects;
       return { lines: row?.lines ?? 0, bytes: row?.bytes ?? 0, opened_at: row?.opened_at ?? null, effects };
     },
-    file: () => read.get()?.file ?? null,
+    files: () => [sealed.get()?.file, open.get()?.file].filter((file) => file !== undefined),
     append: async (lines, seq) => {
-      const row = read.get();
-      if (row?.batch_id != null) throw new Error(`batch ${row.seq} is sealed and takes no more lines`);
+      const row = open.get();
       const file = row?.file ?? join(folder, `${connection}.${seq}.ndjson`);
       const { bytes: rendered, longest } = render(lines, (row?.lines ?? 0) + 1);
       const bytes = await spool.append(file, row?.bytes ?? 0, rendered);
       const ops = new Set([...(row === undefined ? [] : parsed(row).ops), ...lines.map((line) => line.op)]);
       return {
-        seq,
+        seq: row?.seq ?? seq,
         file,
         lines: (row?.lines ?? 0) + lines.length,
         bytes: (row?.bytes ?? 0) + bytes,
@@ -97,16 +102,16 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
       };
     },
     record: (appended, effects, at) => {
-      const row = read.get();
+      const row = open.get();
       const sum = row === undefined ? noEffects() : parsed(row).effects;
       addEffects(sum, effects);
       const { seq, file, lines, bytes, longest, ops } = appended;
       replace.run(seq, file, lines, bytes, longest, row?.opened_at ?? at, JSON.stringify(sum), [...ops].join(' '));
     },
     seal: async (epoch, run_id, now) => {
-      const row = read.get();
-      if (row === undefined) return null;
-      if (row.batch_id !== null) return asBatch(row);
+      const already = asSealed();
+      const row = open.get();
+      if (already !== null || row === undefined) return already;
       const hash = await spool.hash(row.file, row.bytes);
       const batch_id = `${epoch}-${row.seq}-${hash.slice(0, 16)}`;
       db.prepare('update batch set batch_id = ?, run_id = ?, recorded_at = ? where seq = ?').run(
@@ -115,20 +120,18 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
         now(),
         row.seq,
       );
-      const sealed = read.get();
-      return sealed === undefined ? null : asBatch(sealed);
+      return asSealed();
     },
-    sealed: () => {
-      const row = read.get();
-      return row === undefined ? null : asBatch(row);
-    },
+    sealed: asSealed,
     refuse: (user_ids) => {
-      db.prepare('update batch set refused = ?').run(JSON.stringify(user_ids));
+      db.prepare('update batch set refused = ? where batch_id is not null').run(JSON.stringify(user_ids));
     },
     // Written by `refuse`.
-    refused: () => JSON.parse(read.get()?.refused ?? '[]') as string[],
+    refused: () => JSON.parse(sealed.get()?.refused ?? '[]') as string[],
     drop: () => {
-      db.prepare('delete from batch').run();
+      const file = sealed.get()?.file ?? null;
+      db.prepare('delete from batch where batch_id is not null').run();
+      return file;
     },
   };
 }

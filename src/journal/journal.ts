@@ -34,6 +34,7 @@ function parts(db: BetterSqlite3.Database, place: JournalPlace) {
   // Asked for every known user; the row of the ledger changes only in `note` and `promote`.
   let applied = read().seq;
   const spool = makeSpool();
+  const batches = makeBatches(db, spool, place.spool ?? '', place.connection);
   const set = (changed: Partial<LedgerFacts>): void => {
     const names = Object.keys(changed);
     if (names.length === 0) return;
@@ -56,16 +57,20 @@ function parts(db: BetterSqlite3.Database, place: JournalPlace) {
     now,
     seq: () => applied,
     spool,
-    users: makeUsers(db, () => applied),
+    users: makeUsers(
+      db,
+      () => applied,
+      (seq) => batches.sealed()?.seq === seq,
+    ),
     scans: makeScans(db),
-    batches: makeBatches(db, spool, place.spool ?? '', place.connection),
+    batches,
     records: makeRecords(db),
   };
 }
 
 /** One page: its lines on the disk first, then everything about it in one transaction. */
 async function step(p: Parts, page: Diffed): Promise<void> {
-  const seq = p.seq() + 1;
+  const seq = (p.batches.sealed()?.seq ?? p.seq()) + 1;
   const appended = page.lines.length === 0 ? null : await p.batches.append(page.lines, seq);
   let at = '';
   p.db.transaction(() => {
@@ -83,7 +88,7 @@ async function step(p: Parts, page: Diffed): Promise<void> {
 function promote(p: Parts, batch: Batch): Effects {
   const effects = { ...batch.effects };
   const revert = p.db.prepare('update users set standing = ? where num = ?');
-  const file = p.batches.file();
+  let file: string | null = null;
   p.db.transaction(() => {
     for (const user_id of p.batches.refused()) {
       const user = p.users.find(user_id);
@@ -96,7 +101,7 @@ function promote(p: Parts, batch: Batch): Effects {
     }
     const live = p.facts().live + effects.inserted + effects.restored - effects.deleted;
     p.set({ seq: batch.seq, batch_id: batch.batch_id, live });
-    p.batches.drop();
+    file = p.batches.drop();
   })();
   if (file !== null) rmSync(file, { force: true });
   return effects;
@@ -143,7 +148,7 @@ function dropPending(p: Parts, place: JournalPlace): void {
     p.set({ refs: null });
   })();
   p.scans.forget();
-  if (place.spool !== null) sweepSpool(place.spool, place.connection, null);
+  if (place.spool !== null) sweepSpool(place.spool, place.connection, []);
 }
 
 function erase(p: Parts, user_id: string): void {
@@ -196,7 +201,7 @@ function absences(p: Parts, db: BetterSqlite3.Database) {
 /** The journal over an open ledger file. Spool files that the ledger does not name are removed. */
 export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Journal {
   const p = parts(db, place);
-  if (place.spool !== null) sweepSpool(place.spool, place.connection, p.batches.file());
+  if (place.spool !== null) sweepSpool(place.spool, place.connection, p.batches.files());
   if (p.scans.current() !== null) p.users.setExpect(p.scans.expect());
   const journal: Journal = {
     facts: p.facts,

@@ -90,7 +90,7 @@ export function removeLedger(folder: string, connection: string): void {
   removeFile(file);
   removeFile(`${file}.new`);
   const spool = join(folder, 'spool');
-  if (existsSync(spool)) sweepSpool(spool, connection, null);
+  if (existsSync(spool)) sweepSpool(spool, connection, []);
   for (const name of [`${connection}.lock`, `${connection}.lease.json`]) rmSync(join(folder, name), { force: true });
 }
 

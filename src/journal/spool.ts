@@ -70,9 +70,9 @@ export function makeSpool(): Spool {
 }
 
 /** Removes a connection's spool files that the ledger no longer names: of batches that were applied or dropped. */
-export function sweepSpool(folder: string, connection: string, keep: string | null): void {
+export function sweepSpool(folder: string, connection: string, keep: readonly string[]): void {
   for (const name of readdirSync(folder)) {
-    if (name.startsWith(`${connection}.`) && name.endsWith('.ndjson') && join(folder, name) !== keep) {
+    if (name.startsWith(`${connection}.`) && name.endsWith('.ndjson') && !keep.includes(join(folder, name))) {
       rmSync(join(folder, name), { force: true });
     }
   }

@@ -88,8 +88,15 @@ function walk(ids: readonly string[], window: readonly UserRow[], find: (id: str
   return { rows, last: window[at - 1]?.[0] ?? null };
 }
 
-/** `applied` tells the seq of the last batch that the warehouse has: versions of later ones are pending. */
-export function makeUsers(db: BetterSqlite3.Database, applied: () => number): Users {
+/**
+ * `applied` tells the seq of the last batch that the warehouse has: versions of later ones are pending. `isSealed` tells
+ * whether a batch of theirs is sealed.
+ */
+export function makeUsers(
+  db: BetterSqlite3.Database,
+  applied: () => number,
+  isSealed: (seq: number) => boolean,
+): Users {
   const store = statements(db);
   let next = Number(db.prepare('select coalesce(max(num), 0) + 1 from users').pluck().get());
   let expected = 1;
@@ -102,7 +109,7 @@ export function makeUsers(db: BetterSqlite3.Database, applied: () => number): Us
     const version: Version = { fingerprint, standing: standingOf(standing) };
     const pending = seq > applied();
     const loaded = pending ? { fingerprint: was_fingerprint, standing: standingOf(was_standing) } : version;
-    return { num, user_id, ...version, loaded };
+    return { num, user_id, ...version, loaded, isSealed: pending && isSealed(seq) };
   };
   const orNull = (row: UserRow | undefined): Known | null => (row === undefined ? null : known(row));
   const index = async (): Promise<void> => {

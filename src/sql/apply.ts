@@ -27,11 +27,23 @@ interface Writer {
   readonly facts: BatchFacts;
   readonly staging: string;
   lit(text: string): string;
-  at: string;
+  readonly at: string;
+  readonly staged: StagedFacts;
 }
 
-function writer(d: Dialect, facts: BatchFacts, staging: string): Writer {
-  return { d, facts, staging, lit: d.literal, at: d.tryCast(d.literal(facts.recorded_at), 'timestamp') };
+/** What was seen of the staged lines before the transaction. */
+export interface StagedFacts {
+  /** Some users' values do not convert. */
+  readonly refused: boolean;
+  /** Some users have more than one line. */
+  readonly repeated: boolean;
+}
+
+/** Before anything was seen: everything may be. */
+const UNSEEN: StagedFacts = { refused: true, repeated: true };
+
+function writer(d: Dialect, facts: BatchFacts, staging: string, staged: StagedFacts): Writer {
+  return { d, facts, staging, staged, lit: d.literal, at: d.tryCast(d.literal(facts.recorded_at), 'timestamp') };
 }
 
 /** A staged text as its column's type. */
@@ -48,11 +60,13 @@ function unsound(w: Writer): { column: string; test: string }[] {
   }));
 }
 
-/** The newest staged line of each user. */
+/** The newest staged line of each user; where each has but one, nothing needs to be ranked. */
 function newest(w: Writer): string {
   const { d } = w;
+  const users = `${d.name('op')} in ('upsert', 'delete', 'purge')`;
+  if (!w.staged.repeated) return `(select * from ${w.staging} where ${users})`;
   const order = `row_number() over (partition by ${d.name('user_id')} order by ${d.tryCast(d.name('n'), 'integer')} desc)`;
-  const lines = `select l.*, ${order} as ${d.name('newest')} from ${w.staging} l where ${d.name('op')} in ('upsert', 'delete', 'purge')`;
+  const lines = `select l.*, ${order} as ${d.name('newest')} from ${w.staging} l where ${users}`;
   return `(select * from (${lines}) r where ${d.name('newest')} = 1)`;
 }
 
@@ -61,8 +75,9 @@ const bad = (w: Writer): string =>
     .map((column) => column.test)
     .join(' or ');
 
-/** The newest line of each user that converts. */
-const loadable = (w: Writer): string => `(select s.* from ${newest(w)} s where not (${bad(w)}))`;
+/** The newest line of each user that converts; where all do, that is not asked of each again. */
+const loadable = (w: Writer): string =>
+  w.staged.refused ? `(select s.* from ${newest(w)} s where not (${bad(w)}))` : newest(w);
 
 const content = (w: Writer, row: string): string => w.d.after(`${row}.${w.d.name('fingerprint')}`, ':');
 
@@ -228,32 +243,33 @@ function fence(w: Writer): Statement {
   );
 }
 
-/** Rows of staging, and users whose newest line does not convert; read before the transaction. */
+/** Rows of staging, how many of them repeat a user, and users whose newest line does not convert; read before the transaction. */
 export function inspect(d: Dialect, facts: BatchFacts, staging: string): { lines: Statement; refused: Statement } {
-  const w = writer(d, facts, staging);
+  const w = writer(d, facts, staging, UNSEEN);
+  const user = `case when ${d.name('op')} in ('upsert', 'delete', 'purge') then ${d.name('user_id')} end`;
   return {
     lines: plain(
-      `select count(*) as ${d.name('lines')}, count(case when ${d.name('op')} = 'upsert' and (${bad(w)}) then 1 end) as ${d.name('bad')} from ${staging} s`,
+      `select count(*) as ${d.name('lines')}, count(case when ${d.name('op')} = 'upsert' and (${bad(w)}) then 1 end) as ${d.name('bad')}, ` +
+        `count(${user}) - count(distinct ${user}) as ${d.name('repeats')} from ${staging} s`,
     ),
     refused: plain(`select s.${d.name('user_id')} from ${newest(w)} s where ${bad(w)}`),
   };
 }
 
-/** A staged batch: where its lines are, whether rows of it are refused, and what else its transaction does. */
-export interface StagedBatch {
+/** A staged batch: where its lines are, what was seen of them, and what else its transaction does. */
+export interface StagedBatch extends StagedFacts {
   readonly staging: string;
-  readonly refused: boolean;
   readonly extra: readonly Statement[];
 }
 
 /** The one transaction of a batch, in the order that exactly-once effects need. */
-export function applyScript(d: Dialect, facts: BatchFacts, { staging, refused, extra }: StagedBatch): Script {
-  const w = writer(d, facts, staging);
+export function applyScript(d: Dialect, facts: BatchFacts, batch: StagedBatch): Script {
+  const w = writer(d, facts, batch.staging, batch);
   const users = ['upsert', 'delete', 'purge'].some((kind) => facts.ops.has(kind));
   const changes = facts.onlyNew ? insertNew(w) : [log(w), merge(w)];
-  const rejects = refused || facts.ops.has('reject');
+  const rejects = batch.refused || facts.ops.has('reject');
   return {
     fence: fence(w),
-    steps: [...(users ? changes : []), ...(rejects ? [quarantine(w)] : []), ...extra],
+    steps: [...(users ? changes : []), ...(rejects ? [quarantine(w)] : []), ...batch.extra],
   };
 }

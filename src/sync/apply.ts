@@ -7,7 +7,7 @@ import { applyScript, type BatchFacts, inspect } from '../sql/apply.ts';
 import { writeRefs } from '../sql/refs.ts';
 import { writeRun } from '../sql/runs.ts';
 import { readState } from '../sql/state.ts';
-import type { Deps } from './settings.ts';
+import type { BatchLimits, Deps } from './settings.ts';
 
 /** What applying works with. */
 export interface ApplyWork {
@@ -19,13 +19,13 @@ export interface ApplyWork {
 }
 
 /** A batch is full with so many lines, bytes, or ms since its first line. */
-const FULL = { lines: 20_000, bytes: 64 * 1024 * 1024, age: 15 * 60_000 };
+export const FULL: BatchLimits = { lines: 20_000, bytes: 64 * 1024 * 1024, age: 15 * 60_000 };
 
 /** True when the open batch should be applied before the listing is read on. */
-export function isFull(journal: Journal, nowMs: number): boolean {
+export function isFull(journal: Journal, full: BatchLimits, nowMs: number): boolean {
   const { lines, bytes, opened_at } = journal.openBatch();
   const age = opened_at === null ? 0 : nowMs - Date.parse(opened_at);
-  return lines >= FULL.lines || bytes >= FULL.bytes || age >= FULL.age;
+  return lines >= full.lines || bytes >= full.bytes || age >= full.age;
 }
 
 function factsOf(work: ApplyWork, batch: Batch): BatchFacts {
@@ -51,13 +51,15 @@ async function rows(session: Session, query: Statement): Promise<Readonly<Record
   return Array.fromAsync(session.read(query));
 }
 
-/** Stages the batch and makes sure that all of it is there. Returns the users whose values do not convert. */
-async function stage(
-  work: ApplyWork,
-  session: Session,
-  batch: Batch,
-  facts: BatchFacts,
-): Promise<{ staging: string; refused: string[] }> {
+/** A batch in staging; `refused` are the users whose values do not convert. */
+interface Staged {
+  readonly staging: string;
+  readonly refused: readonly string[];
+  readonly repeated: boolean;
+}
+
+/** Stages the batch and makes sure that all of it is there. */
+async function stage(work: ApplyWork, session: Session, batch: Batch, facts: BatchFacts): Promise<Staged> {
   const { deps } = work;
   const staging = await session.stage(batch, deps.signal);
   const { lines, refused } = inspect(deps.warehouse.dialect, facts, staging);
@@ -72,8 +74,9 @@ async function stage(
       },
     );
   }
-  if (Number(found?.bad) === 0) return { staging, refused: [] };
-  return { staging, refused: (await rows(session, refused)).map((row) => String(row.user_id)) };
+  const repeated = Number(found?.repeats) > 0;
+  if (Number(found?.bad) === 0) return { staging, refused: [], repeated };
+  return { staging, refused: (await rows(session, refused)).map((row) => String(row.user_id)), repeated };
 }
 
 /** The fence was not passed: an earlier attempt of this batch did it, or another writer has the connection. */
@@ -104,7 +107,7 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
   const { deps, journal, counts } = work;
   const { dialect } = deps.warehouse;
   const facts = factsOf(work, batch);
-  const { staging, refused } = await stage(work, session, batch, facts);
+  const { staging, refused, repeated } = await stage(work, session, batch, facts);
   journal.refuse(refused);
   const unsent = journal.unsentRuns().filter((run) => run.run_id !== work.run_id);
   const extra = [
@@ -112,7 +115,7 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
     ...unsent.flatMap((run) => writeRun(dialect, run)),
   ];
   const result = await session.transact(
-    applyScript(dialect, facts, { staging, refused: refused.length > 0, extra }),
+    applyScript(dialect, facts, { staging, refused: refused.length > 0, repeated, extra }),
     deps.signal,
   );
   if (result === 'fenced') await settleFence(work, session, batch);
@@ -122,11 +125,9 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
   await session.unstage(staging);
 }
 
-/** Seals the open batch (or takes the sealed one) and applies it. Nothing happens when there is none. */
-export async function applyBatch(work: ApplyWork): Promise<void> {
-  const { deps, journal, counts } = work;
-  const batch = await journal.seal(work.run_id);
-  if (batch === null) return;
+/** Applies a sealed batch and promotes it. */
+export async function applySealed(work: ApplyWork, batch: Batch): Promise<void> {
+  const { deps, counts } = work;
   const session = await deps.open('write');
   if (session === null) throw new Error('a warehouse opened for writing is never absent');
   const started = performance.now();
@@ -142,4 +143,10 @@ export async function applyBatch(work: ApplyWork): Promise<void> {
     lines: batch.lines,
     ms: Math.round(performance.now() - started),
   });
+}
+
+/** Seals the open batch (or takes the sealed one) and applies it. Nothing happens when there is none. */
+export async function applyBatch(work: ApplyWork): Promise<void> {
+  const batch = await work.journal.seal(work.run_id);
+  if (batch !== null) await applySealed(work, batch);
 }

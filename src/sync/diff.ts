@@ -19,6 +19,8 @@ export interface DiffRules {
   readonly run_id: string;
   /** Writes every row again whatever its fingerprint. */
   readonly rewrite: boolean;
+  /** Waits until the sealed batch, if there is one, is promoted. */
+  settle(): Promise<void>;
 }
 
 /** Records of one page, as a listing or a lookup returned them. */
@@ -98,7 +100,7 @@ function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line }
 }
 
 function nobody(w: Work, user_id: string): Known {
-  return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN };
+  return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, isSealed: false };
 }
 
 /** One record of a user with an id. */
@@ -149,6 +151,14 @@ function identify(w: Work, received: Json): { record: JsonObject; id: string } |
   }
 }
 
+/** Whom the ledger knows. A user of the batch that is being applied can be moved only when that is promoted. */
+async function meet(journal: Journal, rules: DiffRules, ids: readonly string[]): Promise<readonly (Known | null)[]> {
+  const met = await journal.meet(ids);
+  if (!met.some((user) => user?.isSealed)) return met;
+  await rules.settle();
+  return journal.meet(ids);
+}
+
 /** Compares a page with the ledger: whom to write, whom to quarantine, whom nothing needs to be done for. */
 export async function diffPage(journal: Journal, rules: DiffRules, from: Records): Promise<PageDiff> {
   const effects = noEffects();
@@ -166,7 +176,11 @@ export async function diffPage(journal: Journal, rules: DiffRules, from: Records
     badSeen: 0,
   };
   const users = from.records.map((received) => identify(w, received)).filter((user) => user !== null);
-  const met = await journal.meet(users.map((user) => user.id));
+  const met = await meet(
+    journal,
+    rules,
+    users.map((user) => user.id),
+  );
   users.forEach(({ record, id }, i) => {
     take(w, record, id, met[i] ?? null);
   });

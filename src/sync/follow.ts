@@ -1,6 +1,7 @@
 import type { Refs } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
-import { type ApplyWork, applyBatch, isFull } from './apply.ts';
+import { makeApplier } from './applier.ts';
+import type { ApplyWork } from './apply.ts';
 import { columnRules } from './columns.ts';
 import type { DiffRules } from './diff.ts';
 import { recipeOf } from './fingerprint.ts';
@@ -36,6 +37,7 @@ export function diffRules(following: Following, refs: Refs, rewrite: boolean): D
     maxRecordBytes: settings.quarantine.max_record_bytes,
     run_id: following.run_id,
     rewrite,
+    settle: async () => undefined,
   };
 }
 
@@ -52,7 +54,7 @@ export async function followListing(
 ): Promise<string | null> {
   const { deps, journal, counts, reader } = f;
   const refs = await reader.refs();
-  const apply = applying(f);
+  const applier = makeApplier(applying(f));
   const kind = openScan(f, wanted, recipeOf(deps.settings));
   await stageRefs(journal, refs);
   const work: ScanWork = {
@@ -61,19 +63,22 @@ export async function followListing(
     reader,
     counts,
     badSeen: 0,
-    rules: diffRules(f, refs, kind === 'backfill'),
-    flush: async () => {
-      if (isFull(journal, Date.now())) await applyBatch(apply);
-    },
+    rules: { ...diffRules(f, refs, kind === 'backfill'), settle: applier.settle },
+    flush: applier.flush,
   };
-  await readListing(work);
+  try {
+    await readListing(work);
+    await applier.finish();
+  } catch (error) {
+    await applier.rest();
+    throw error;
+  }
   counts.seen = journal.seenCount();
-  await applyBatch(apply);
   try {
     const swept = await sweep(work, allowDeletes);
     f.kept.unproven = swept.unproven;
     f.warnings.push(...swept.warnings);
-    await applyBatch(apply);
+    await applier.finish();
   } catch (error) {
     f.kept.unproven = [...journal.missing()].length;
     // A scan that a guard refused is over: the next run must read the listing anew.

@@ -25,6 +25,13 @@ export interface Settings {
   };
 }
 
+/** When a batch is full: lines, bytes, or ms since its first line. */
+export interface BatchLimits {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly age: number;
+}
+
 /** What a run works with. Made by whoever starts it (a command, a worker), for one connection. */
 export interface Deps {
   readonly settings: Settings;
@@ -35,6 +42,8 @@ export interface Deps {
   readonly signal: AbortSignal;
   /** A reader whose requests, retries and waits are counted in `counts`. */
   connect(counts: Counts): { reader: Reader; close(): void };
+  /** When a batch is full; the engine's own limits where none are given. */
+  readonly batch?: BatchLimits;
   /** Null for `read` when the warehouse is not there yet. The caller closes it. */
   open(access: Access): Promise<Session | null>;
   /** Takes the connection's lease; the result gives it back. Throws `busy`. */

@@ -168,7 +168,11 @@ export const duckdb: Warehouse<Options> = {
     const instance = await openFile(o, access === 'read', context);
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
-    if (access === 'write') await connection.run('set max_vacuum_tasks = 0');
+    if (access === 'write') {
+      await connection.run('set max_vacuum_tasks = 0');
+      // The file is closed after a batch anyway: what is committed goes straight to its place, not to the log first.
+      await connection.run("set wal_autocheckpoint = '1KB'");
+    }
     return session(instance, { connection, path: o.path, counted: 0, compacts: false }, access);
   },
 };

@@ -92,7 +92,7 @@ interface Draft {
 
 function take(journal: Journal, draft: Draft, known: Known | null, [user_id, content]: Met): void {
   const earlier = draft.moved.get(user_id) ?? known;
-  const user: Known = earlier ?? { num: journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN };
+  const user: Known = earlier ?? { num: journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, isSealed: false };
   draft.seen.push(user.num);
   const next: Version = content === null ? UNKNOWN : { fingerprint: print(content), standing: 'live' };
   if (earlier !== null && earlier.fingerprint === next.fingerprint && earlier.standing === next.standing) return;

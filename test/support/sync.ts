@@ -103,7 +103,7 @@ export function printOf(record: JsonObject, active: boolean | null = true): stri
 /** A user whom the journal knows with this version; it is loaded unless `loaded` says otherwise. */
 export function knownUser(num: number, user_id: string, version: Partial<Version>, loaded?: Version): Known {
   const whole: Version = { ...UNKNOWN, standing: 'live', ...version };
-  return { num, user_id, ...whole, loaded: loaded ?? whole };
+  return { num, user_id, ...whole, loaded: loaded ?? whole, isSealed: false };
 }
 
 /** Diffs one page of records of the plain source, listed as active. */
@@ -122,6 +122,7 @@ export function diffOf(
     maxRecordBytes: settings.quarantine.max_record_bytes,
     run_id: 'run-1',
     rewrite: false,
+    settle: async () => undefined,
     ...rules,
   };
   return diffPage(journal, whole, { page: 3, active: true, unlessSeen: false, ...from, records });

@@ -163,7 +163,12 @@ async function applyLines(bench: Bench, lines: readonly StagedLine[], changes: B
   const refused = (await readAll(session, found.refused)).map((row) => String(row.user_id));
   const refs = facts.ops.has('refs') ? writeRefs(d, facts.connection, facts.source, staging) : [];
   const extra = [...refs, ...(changes.extra ?? [])];
-  const script = applyScript(d, facts, { staging, refused: Number(count?.bad) > 0, extra });
+  const script = applyScript(d, facts, {
+    staging,
+    refused: Number(count?.bad) > 0,
+    repeated: Number(count?.repeats) > 0,
+    extra,
+  });
   const result = await session.transact(script, signal);
   await session.unstage(staging);
   if (result === 'done') bench.last.set(facts.connection, facts.seq);

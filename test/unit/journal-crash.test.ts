@@ -155,14 +155,54 @@ describe('sealing', () => {
     expect(batch?.longest).toBeGreaterThanOrEqual(batch?.bytes ?? Number.NaN);
   });
 
-  test('refuses more lines, and what was refused leaves no trace', async () => {
+  test('leaves the sealed bytes alone when reading goes on: later lines are the next batch', async () => {
     const folder = tempFolder();
     const journal = await twoPages(folder);
     const batch = await journal.seal('run-1');
-    await expect(page(journal, 'c3', [['u5', 'a']])).rejects.toThrow(/sealed/);
-    expect(journal.scan()?.cursor).toBe('c2');
-    expect(journal.seenCount()).toBe(4);
+    await page(journal, 'c3', [['u5', 'a']]);
     expect(statSync(batch?.path ?? '').size).toBe(batch?.bytes);
+    expect(journal.sealed()).toEqual(batch);
+    expect(journal.openBatch()).toMatchObject({ lines: 1, effects: { inserted: 1 } });
+    expect(spoolFiles(folder)).toHaveLength(2);
+  });
+
+  test('and the batch after it survive a crash together, and are promoted in their order', async () => {
+    const folder = tempFolder();
+    const first = await twoPages(folder);
+    const batch = await first.seal('run-1');
+    await page(first, 'c3', [['u5', 'a']]);
+    const journal = await openJournal(folder);
+    expect(journal.sealed()).toEqual(batch);
+    expect(await journal.seal('run-2')).toEqual(batch);
+    if (batch === null) throw new Error('nothing was sealed');
+    await journal.promote(batch);
+    expect(journal.facts().seq).toBe(batch.seq);
+    const next = await journal.seal('run-2');
+    expect(next).toMatchObject({ seq: batch.seq + 1, lines: 1, run_id: 'run-2', effects: { inserted: 1 } });
+    expect(spoolFiles(folder)).toHaveLength(1);
+  });
+
+  test('marks the users whose version is in it, until it is promoted', async () => {
+    const journal = await twoPages(tempFolder());
+    const batch = await journal.seal('run-1');
+    await page(journal, 'c3', [['u5', 'a']]);
+    const isSealed = async (id: string) => (await journal.meet([id]))[0]?.isSealed;
+    expect([await isSealed('u1'), await isSealed('u5')]).toEqual([true, false]);
+    if (batch === null) throw new Error('nothing was sealed');
+    await journal.promote(batch);
+    expect(await isSealed('u1')).toBe(false);
+  });
+
+  test('is dropped with the batch after it, and both leave their users as the warehouse has them', async () => {
+    const folder = tempFolder();
+    const journal = await twoPages(folder);
+    await journal.seal('run-1');
+    await page(journal, 'c3', [['u5', 'a']]);
+    journal.dropPending();
+    expect(spoolFiles(folder)).toEqual([]);
+    expect(journal.sealed()).toBeNull();
+    const met = await journal.meet(['u1', 'u5']);
+    expect(met.map((user) => user?.standing)).toEqual(['rejected', 'rejected']);
   });
 
   test('gives nothing for an empty batch', async () => {

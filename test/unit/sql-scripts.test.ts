@@ -22,7 +22,7 @@ const FACTS: BatchFacts = {
   onlyNew: false,
 };
 
-const STAGED = { staging: '"stage"', refused: false, extra: [] };
+const STAGED = { staging: '"stage"', refused: false, repeated: true, extra: [] };
 const marks = (sql: string): number => sql.split('?').length - 1;
 
 describe.each(Object.values(warehouses))('the statements of a batch for $name', ({ dialect }) => {
