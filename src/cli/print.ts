@@ -67,6 +67,8 @@ export function runObject(run: Run): Record<string, unknown> {
 
 const number = (value: number): string => value.toLocaleString('en-US');
 
+const count = (value: number, noun: string): string => `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
+
 /** Milliseconds as people say them. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${ms} ms`;
@@ -85,12 +87,12 @@ export function runText(run: Run): string {
     counts.rejected > 0 && `${number(counts.rejected)} rejected`,
     `${number(counts.unchanged)} unchanged`,
   ].filter((part) => part !== false);
-  const cost = `${number(counts.pages)} pages, ${number(counts.requests)} requests, ${number(counts.statements)} statements`;
+  const cost = `${count(counts.pages, 'page')}, ${count(counts.requests, 'request')}, ${count(counts.statements, 'statement')}`;
   const lines = [
-    `${run.connection}: ${run.outcome} — ${number(counts.seen)} users seen: ${changes.join(', ')} (${cost}, ${duration(counts.duration_ms)})`,
+    `${run.connection}: ${run.outcome} — ${count(counts.seen, 'user')} seen: ${changes.join(', ')} (${cost}, ${duration(counts.duration_ms)})`,
   ];
   if (kept.inactive > 0)
-    lines.push(`  ${number(kept.inactive)} rows kept as inactive: no longer listed, still found by id`);
+    lines.push(`  ${count(kept.inactive, 'row')} kept as inactive: no longer listed, still found by id`);
   for (const warning of run.warnings) lines.push(`  note: ${warning}`);
   if (counts.rejected > 0) lines.push(`  see why: select * from rejected_records`);
   if (run.error !== null) lines.push(`  ${run.error.message}`);
@@ -105,7 +107,7 @@ export function dryRunText(
   const { inserted, restored, updated, deleted, unchanged } = run.counts;
   const sums = `+${number(inserted + restored)} ~${number(updated)} -${number(deleted)} =${number(unchanged)}`;
   const lines = [
-    `${run.connection}: dry run ${run.outcome}, nothing was written: ${sums} (${number(run.counts.seen)} users seen)`,
+    `${run.connection}: dry run ${run.outcome}, nothing was written: ${sums} (${count(run.counts.seen, 'user')} seen)`,
   ];
   for (const warning of run.warnings) lines.push(`  note: ${warning}`);
   if (run.error !== null) lines.push(`  ${run.error.message}`);

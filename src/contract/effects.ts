@@ -35,12 +35,22 @@ export function contentOf(fingerprint: string | null): string {
 
 const hasRow = (version: Version): boolean => version.standing !== 'gone' && version.standing !== 'rejected';
 
+/** The part of a fingerprint that the recipe decides. */
+function recipeOf(fingerprint: string | null): string {
+  return fingerprint === null ? '' : fingerprint.slice(0, fingerprint.indexOf(':'));
+}
+
+/** Another content under the same recipe. Under another recipe the same record has another content: that is no change. */
+function changed(from: string | null, to: string | null): boolean {
+  return recipeOf(from) === recipeOf(to) && contentOf(from) !== contentOf(to);
+}
+
 /** What loading `next` does to a user whose row is `loaded`; null where nothing is left to do. */
 export function effect(loaded: Version, next: Version): keyof Effects | null {
   if (!hasRow(next)) return hasRow(loaded) ? 'deleted' : null;
   if (loaded.standing === 'gone') return 'restored';
   if (loaded.standing === 'rejected') return 'inserted';
-  if (contentOf(loaded.fingerprint) !== contentOf(next.fingerprint)) return 'updated';
+  if (changed(loaded.fingerprint, next.fingerprint)) return 'updated';
   return loaded.fingerprint === next.fingerprint ? null : 'same';
 }
 

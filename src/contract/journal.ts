@@ -8,8 +8,8 @@ export interface Known extends Version {
   readonly user_id: string;
   /** What the warehouse has: the version itself, or the one before it while the newest is pending in the open batch. */
   readonly loaded: Version;
-  /** The newest version is in the sealed batch: it must not be moved before that is promoted. */
-  readonly isSealed: boolean;
+  /** The batch that the newest version waits in; null when it waits in none. In a sealed one it must not be moved. */
+  readonly waits: 'open' | 'sealed' | null;
 }
 
 /** A user's newest version, to be recorded with a page. `loaded` is what the warehouse has. */
@@ -112,6 +112,8 @@ export interface LedgerFacts {
   readonly layout: string | null;
   /** Hash of the roles and teams last staged. */
   readonly refs: string | null;
+  /** Recipe of what is pending. */
+  readonly recipe: string | null;
 }
 
 /** What the open batch holds so far; times in RFC 3339, sizes in bytes. */
@@ -159,8 +161,11 @@ export interface Journal {
   sealed(): Batch | null;
   /** Remembers, before the transaction, the users of the sealed batch whose row the warehouse will not take. */
   refuse(user_ids: readonly string[]): void;
-  /** The warehouse has the batch. Returns its true effects, refused users left out. */
-  promote(batch: Batch): Promise<Effects>;
+  /**
+   * The warehouse has the batch. Returns its true effects, refused users left out; `record` is told them within the
+   * same transaction, so that a run's counts are recorded with what they count.
+   */
+  promote(batch: Batch, record?: (effects: Effects) => void): Promise<Effects>;
 
   /** Someone whom the open scan saw and who has a live row: the control of lookups. Null when there is nobody. */
   listed(): string | null;

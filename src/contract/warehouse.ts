@@ -23,7 +23,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface TableIdentity {
   /** Changes when a table is dropped and made again; compared with what the ledger remembers. */
   readonly tables: string;
-  /** Rows in `users` of all connections as metadata tells; null where it does not. */
+  /** Live rows of the connection in `users`, or rows of all connections where metadata tells no more; null where nothing does. */
   readonly rows: number | null;
   /** The connection's row of `rollcall_state`; null when there is none. Undefined where reading it is not free. */
   readonly state?: StateRow | null;

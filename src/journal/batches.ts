@@ -51,11 +51,11 @@ const parsed = (row: BatchRow): { effects: Effects; ops: Set<string> } => ({
   ops: new Set(row.ops.split(' ').filter((op) => op !== '')),
 });
 
-function asBatch(row: BatchRow): Batch | null {
+function asBatch(row: BatchRow, folder: string): Batch | null {
   const { batch_id, run_id, recorded_at } = row;
   if (batch_id === null || run_id === null || recorded_at === null) return null;
   const { seq, file, lines, bytes, longest } = row;
-  return { seq, batch_id, run_id, recorded_at, path: file, lines, bytes, longest, ...parsed(row) };
+  return { seq, batch_id, run_id, recorded_at, path: join(folder, file), lines, bytes, longest, ...parsed(row) };
 }
 
 /** The lines as bytes, each with its ordinal. One buffer, no joined text: a page of lines is a few megabytes. */
@@ -77,7 +77,7 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
   );
   const asSealed = (): Batch | null => {
     const row = sealed.get();
-    return row === undefined ? null : asBatch(row);
+    return row === undefined ? null : asBatch(row, folder);
   };
   return {
     open: () => {
@@ -85,12 +85,13 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
       const effects = row === undefined ? noEffects() : parsed(row).effects;
       return { lines: row?.lines ?? 0, bytes: row?.bytes ?? 0, opened_at: row?.opened_at ?? null, effects };
     },
-    files: () => [sealed.get()?.file, open.get()?.file].filter((file) => file !== undefined),
+    files: () =>
+      [sealed.get()?.file, open.get()?.file].filter((file) => file !== undefined).map((file) => join(folder, file)),
     append: async (lines, seq) => {
       const row = open.get();
-      const file = row?.file ?? join(folder, `${connection}.${seq}.ndjson`);
+      const file = row?.file ?? `${connection}.${seq}.ndjson`;
       const { bytes: rendered, longest } = render(lines, (row?.lines ?? 0) + 1);
-      const bytes = await spool.append(file, row?.bytes ?? 0, rendered);
+      const bytes = await spool.append(join(folder, file), row?.bytes ?? 0, rendered);
       const ops = new Set([...(row === undefined ? [] : parsed(row).ops), ...lines.map((line) => line.op)]);
       return {
         seq: row?.seq ?? seq,
@@ -112,7 +113,7 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
       const already = asSealed();
       const row = open.get();
       if (already !== null || row === undefined) return already;
-      const hash = await spool.hash(row.file, row.bytes);
+      const hash = await spool.hash(join(folder, row.file), row.bytes);
       const batch_id = `${epoch}-${row.seq}-${hash.slice(0, 16)}`;
       db.prepare('update batch set batch_id = ?, run_id = ?, recorded_at = ? where seq = ?').run(
         batch_id,
@@ -129,9 +130,9 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
     // Written by `refuse`.
     refused: () => JSON.parse(sealed.get()?.refused ?? '[]') as string[],
     drop: () => {
-      const file = sealed.get()?.file ?? null;
+      const file = sealed.get()?.file;
       db.prepare('delete from batch where batch_id is not null').run();
-      return file;
+      return file === undefined ? null : join(folder, file);
     },
   };
 }

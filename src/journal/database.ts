@@ -52,6 +52,13 @@ export function explainSqlite(error: unknown, file: string, connection: string):
       facts,
     );
   }
+  if (isUnreadable(error)) {
+    return new RollcallError(
+      'config',
+      `the ledger ${file} is damaged; make it anew from the warehouse: rollcall state rebuild ${connection}`,
+      facts,
+    );
+  }
   return new RollcallError('bug', `the ledger ${file} failed: ${words(error)}`, facts);
 }
 

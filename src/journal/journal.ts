@@ -24,7 +24,7 @@ type Parts = ReturnType<typeof parts>;
 
 function parts(db: BetterSqlite3.Database, place: JournalPlace) {
   const facts = db.prepare<[], LedgerFacts & { clock: number }>(
-    'select epoch, seq, batch_id, account, live, tables, layout, refs, clock from ledger',
+    'select epoch, seq, batch_id, account, live, tables, layout, refs, recipe, clock from ledger',
   );
   const read = (): LedgerFacts & { clock: number } => {
     const row = facts.get();
@@ -76,7 +76,7 @@ async function step(p: Parts, page: Diffed): Promise<void> {
   p.db.transaction(() => {
     at = p.now();
     p.users.write(page.moves, seq);
-    p.records.reject(page.rejected);
+    p.records.reject(page.rejected, seq);
     if (appended !== null) p.batches.record(appended, page.effects, at);
     if (page.place !== null) p.scans.record(page.place, page.seen, p.users.expect(), at);
   })();
@@ -85,7 +85,7 @@ async function step(p: Parts, page: Diffed): Promise<void> {
   if (page.place.last) await p.users.index();
 }
 
-function promote(p: Parts, batch: Batch): Effects {
+function promote(p: Parts, batch: Batch, record: (effects: Effects) => void): Effects {
   const effects = { ...batch.effects };
   const revert = p.db.prepare('update users set standing = ? where num = ?');
   let file: string | null = null;
@@ -102,6 +102,7 @@ function promote(p: Parts, batch: Batch): Effects {
     const live = p.facts().live + effects.inserted + effects.restored - effects.deleted;
     p.set({ seq: batch.seq, batch_id: batch.batch_id, live });
     file = p.batches.drop();
+    record(effects);
   })();
   if (file !== null) rmSync(file, { force: true });
   return effects;
@@ -136,6 +137,7 @@ function* live(p: Parts): Iterable<Known> {
 export const FORGET_PENDING = `
   update users set fingerprint = was_fingerprint, standing = was_standing where seq > (select seq from ledger);
   update users set seq = (select seq from ledger) where seq > (select seq from ledger);
+  delete from rejected where seq > (select seq from ledger);
   delete from batch;
   delete from scan;
   delete from pages;
@@ -227,7 +229,7 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     seal: (run_id) => p.batches.seal(p.facts().epoch ?? 'none', run_id, p.now),
     sealed: p.batches.sealed,
     refuse: p.batches.refuse,
-    promote: async (batch) => promote(p, batch),
+    promote: async (batch, record = () => undefined) => promote(p, batch, record),
     listed: () => listed(p),
     missing: () => missing(p),
     live: () => live(p),

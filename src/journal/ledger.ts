@@ -65,7 +65,7 @@ function carryOver(db: BetterSqlite3.Database, old: string): void {
   db.prepare('attach database ? as old').run(old);
   db.exec(`
     insert or ignore into runs select * from old.runs;
-    insert or ignore into rejected select * from old.rejected;
+    insert or ignore into rejected select * from old.rejected where seq <= (select seq from old.ledger);
     update ledger set clock = max(clock, (select clock from old.ledger));
     detach database old;
   `);
@@ -138,7 +138,15 @@ export function makeLedger(place: LedgerPlace): Ledger {
       makeFolder(spool, connection);
       const existed = existsSync(file);
       const { db, broken } = opened();
-      return { journal: journal(db), fresh: !existed || broken !== null, broken };
+      try {
+        return { journal: journal(db), fresh: !existed || broken !== null, broken };
+      } catch (error) {
+        db.close();
+        if (!isUnreadable(error)) throw explainSqlite(error, file, connection);
+        // Its beginning could be read, but not what comes after.
+        const aside = setAside(file);
+        return { journal: journal(openDatabase(file, connection, source)), fresh: true, broken: aside };
+      }
     },
     copy: (to) => copyLedger(place, to),
     rebuild: async (rows, start) => {

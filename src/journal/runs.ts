@@ -9,7 +9,8 @@ export interface Records {
   unsent(): Run[];
   markSent(run_ids: readonly string[]): void;
   hasRejected(payload_hash: string): boolean;
-  reject(records: readonly Rejected[]): void;
+  /** `seq` is the batch that carries them. */
+  reject(records: readonly Rejected[], seq: number): void;
   rejected(limit: number): Rejected[];
   markReplayed(payload_hashes: readonly string[], at: string): void;
 }
@@ -22,9 +23,11 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
   const sent = db.prepare('update runs set sent = 1 where run_id = ?');
   const known = db.prepare('select 1 from rejected where payload_hash = ?').pluck();
   const insert = db.prepare(
-    'insert or ignore into rejected (payload_hash, run_id, page, user_id, reason, payload, rejected_at) values (?, ?, ?, ?, ?, ?, ?)',
+    'insert or ignore into rejected (payload_hash, run_id, page, user_id, reason, payload, rejected_at, seq) values (?, ?, ?, ?, ?, ?, ?, ?)',
   );
-  const rejected = db.prepare<[number], Rejected>('select * from rejected order by rejected_at desc limit ?');
+  const rejected = db.prepare<[number], Rejected>(
+    'select payload_hash, run_id, page, user_id, reason, payload, rejected_at, replayed_at from rejected order by rejected_at desc limit ?',
+  );
   const replayed = db.prepare('update rejected set replayed_at = ? where payload_hash = ?');
   // The texts were written by `save`.
   const run = (text: string): Run => JSON.parse(text) as Run;
@@ -38,9 +41,9 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
       for (const run_id of run_ids) sent.run(run_id);
     },
     hasRejected: (payload_hash) => known.get(payload_hash) !== undefined,
-    reject: (records) => {
+    reject: (records, seq) => {
       for (const r of records)
-        insert.run(r.payload_hash, r.run_id, r.page, r.user_id, r.reason, r.payload, r.rejected_at);
+        insert.run(r.payload_hash, r.run_id, r.page, r.user_id, r.reason, r.payload, r.rejected_at, seq);
     },
     rejected: (limit) => rejected.all(limit),
     markReplayed: (payload_hashes, at) => {

@@ -19,6 +19,7 @@ const MIGRATIONS: readonly string[] = [
     tables text,
     layout text,
     refs text,
+    recipe text,
     recheck integer not null default 0,
     scans integer not null default 0,
     completed integer not null default 0,
@@ -81,7 +82,8 @@ const MIGRATIONS: readonly string[] = [
     reason text not null,
     payload text not null,
     rejected_at text not null,
-    replayed_at text
+    replayed_at text,
+    seq integer not null
   ) strict;
   create table runs (
     run_id text primary key,

@@ -108,8 +108,10 @@ export function makeUsers(
     const [num, user_id, fingerprint, standing, seq, was_fingerprint, was_standing] = row;
     const version: Version = { fingerprint, standing: standingOf(standing) };
     const pending = seq > applied();
-    const loaded = pending ? { fingerprint: was_fingerprint, standing: standingOf(was_standing) } : version;
-    return { num, user_id, ...version, loaded, isSealed: pending && isSealed(seq) };
+    // A row whose newest content was refused still has the content before it.
+    const older = pending || version.standing === 'stale';
+    const loaded = older ? { fingerprint: was_fingerprint, standing: standingOf(was_standing) } : version;
+    return { num, user_id, ...version, loaded, waits: pending ? (isSealed(seq) ? 'sealed' : 'open') : null };
   };
   const orNull = (row: UserRow | undefined): Known | null => (row === undefined ? null : known(row));
   const index = async (): Promise<void> => {

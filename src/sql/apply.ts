@@ -81,8 +81,12 @@ const loadable = (w: Writer): string =>
 
 const content = (w: Writer, row: string): string => w.d.after(`${row}.${w.d.name('fingerprint')}`, ':');
 
+const recipe = (w: Writer, row: string): string => w.d.before(`${row}.${w.d.name('fingerprint')}`, ':');
+
+/** Another content under the same recipe. A new recipe makes another content of the same record: that is not logged. */
 function contentDiffers(w: Writer): string {
-  return w.d.differs(content(w, 't'), content(w, 's'), 'text');
+  const { differs } = w.d;
+  return `(not ${differs(recipe(w, 't'), recipe(w, 's'), 'text')} and ${differs(content(w, 't'), content(w, 's'), 'text')})`;
 }
 
 function op(w: Writer): string {

@@ -47,9 +47,9 @@ export function claim(d: Dialect, claimed: Claim): Script {
   return {
     fence: {
       sql:
-        `update ${table} set ${d.name('epoch')} = ?, ${d.name('updated_at')} = ${when} where ${d.name('connection')} = ? ` +
+        `update ${table} set ${d.name('epoch')} = ?, ${d.name('account')} = ?, ${d.name('updated_at')} = ${when} where ${d.name('connection')} = ? ` +
         `and ${d.name('epoch')} = ? and ${d.name('seq')} = ?`,
-      params: [epoch, at, connection, from.epoch, from.seq],
+      params: [epoch, account === '' ? from.account : account, at, connection, from.epoch, from.seq],
     },
     steps: [],
   };
@@ -75,6 +75,16 @@ export function countRows(d: Dialect, connection: string): Statement {
   const last = `max(${d.name('seq')}) as ${d.name('seq')}`;
   return {
     sql: `select count(*) as ${d.name('total')}, ${live}, ${last} from ${d.table(USERS.name)} where ${d.name('connection')} = ?`,
+    params: [connection],
+  };
+}
+
+/** The connection's last batch and time in the change log: for a state row that was lost. */
+export function readLastLogged(d: Dialect, connection: string): Statement {
+  const last = `max(${d.name('seq')}) as ${d.name('seq')}`;
+  const at = `${d.instant(`max(${d.name('recorded_at')})`)} as ${d.name('recorded_at')}`;
+  return {
+    sql: `select ${last}, ${at} from ${d.table('user_changes')} where ${d.name('connection')} = ?`,
     params: [connection],
   };
 }

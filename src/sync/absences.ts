@@ -22,11 +22,15 @@ async function askFor(reader: Reader, id: string): Promise<Verdict> {
   }
 }
 
+/** The source finds this user by id. */
+export async function isThere(reader: Reader, id: string): Promise<boolean> {
+  const { absence } = await askFor(reader, id);
+  return absence === 'present' || absence === 'inactive';
+}
+
 /** A user who is there must be found by id, before and after: else the server is ill and its "not found" says nothing. */
 async function checkControl({ connection, reader, control }: Inquiry): Promise<void> {
-  if (control === null) return;
-  const { absence } = await askFor(reader, control);
-  if (absence === 'present' || absence === 'inactive') return;
+  if (control === null || (await isThere(reader, control))) return;
   throw new RollcallError(
     'refused',
     `${connection}: the API does not find user ${control}, who is there, so that its word on the missing ones proves nothing; nothing was deleted. Run again when the API is well`,

@@ -16,6 +16,10 @@ export interface ApplyWork {
   readonly recipe: string;
   readonly run_id: string;
   readonly counts: Counts;
+  /** Users whose values the warehouse did not take. */
+  readonly tally: { refused: number };
+  /** Writes the run as it is into the ledger: a killed process leaves what it did. */
+  record(): void;
 }
 
 /** A batch is full with so many lines, bytes, or ms since its first line. */
@@ -120,8 +124,12 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
   );
   if (result === 'fenced') await settleFence(work, session, batch);
   else journal.markSent(unsent.map((run) => run.run_id));
-  addBatch(counts, await journal.promote(batch));
-  counts.rejected += refused.length;
+  await journal.promote(batch, (effects) => {
+    addBatch(counts, effects);
+    counts.rejected += refused.length;
+    work.tally.refused += refused.length;
+    work.record();
+  });
   await session.unstage(staging);
 }
 

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
-import { isObject, type Json, type JsonObject } from '../contract/json.ts';
+import { isObject, type Json } from '../contract/json.ts';
 import type { Settings } from './settings.ts';
 
 /** Applies a connection's column rules to a received record; the same object where there are none. */
-export type ColumnRules = (record: JsonObject) => JsonObject;
+export type ColumnRules = <T extends Json>(record: T) => T;
 
 type Change = (value: Json) => Json | undefined;
 
@@ -24,9 +24,14 @@ function changeAt(value: Json, path: readonly string[], change: Change): Json {
 /** Addresses are hashed in lower case, so that the same person has the same hash everywhere. */
 const plainText = (value: string): string => (value.includes('@') ? value.trim().toLowerCase() : value.trim());
 
-function hashed(key: string): Change {
+/** What a hash looks like. */
+const HASHED = /^[0-9a-f]{64}$/;
+
+/** `again`: values that are hashes already stay as they are. */
+function hashed(key: string, again: boolean): Change {
   const one = (value: Json): Json => {
     if (value === null || value === '') return value;
+    if (again && typeof value === 'string' && HASHED.test(value)) return value;
     if (Array.isArray(value)) return value.map(one);
     const text = typeof value === 'string' ? plainText(value) : JSON.stringify(value);
     return createHmac('sha256', key).update(text).digest('hex');
@@ -34,16 +39,20 @@ function hashed(key: string): Change {
   return one;
 }
 
-/** Excluded and hashed values are gone from the record before anything else sees it. */
-export function columnRules({ source, columns }: Settings): ColumnRules {
+/**
+ * Excluded and hashed values are gone from the record before anything else sees it; also from what is no record but
+ * holds some. `again` is for records that rules were applied to before, perhaps others.
+ */
+export function columnRules({ source, columns }: Settings, again = false): ColumnRules {
   const excluded = [...source.exclude, ...columns.exclude].map((path) => path.split('.'));
   const hashing = columns.hash.map((path) => path.split('.'));
   if (excluded.length === 0 && hashing.length === 0) return (record) => record;
-  const hash = hashed(columns.hash_key ?? '');
-  return (record) => {
+  const hash = hashed(columns.hash_key ?? '', again);
+  return <T extends Json>(record: T): T => {
     let out: Json = record;
     for (const path of excluded) out = changeAt(out, path, () => undefined);
     for (const path of hashing) out = changeAt(out, path, hash);
-    return isObject(out) ? out : record;
+    // The rules change values within; an object stays an object, a list a list.
+    return out as T;
   };
 }

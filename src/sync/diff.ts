@@ -74,13 +74,13 @@ function reject(w: Work, record: Json, user_id: string | null, reason: string): 
 
 /** Records a user's newest version; effects follow from what the warehouse has. */
 function move(w: Work, known: Known, fresh: boolean, next: Version): void {
-  const before = effect(known.loaded, known);
+  const before = known.waits === 'open' ? effect(known.loaded, known) : null;
   const again = w.rules.rewrite && next.standing === 'live';
   const after = effect(known.loaded, next) ?? (again ? 'same' : null);
   if (before !== null) w.effects[before] -= 1;
   if (after !== null) w.effects[after] += 1;
   w.moves.push({ num: known.num, user_id: known.user_id, fresh, next, loaded: known.loaded });
-  w.moved.set(known.user_id, { ...known, ...next });
+  w.moved.set(known.user_id, { ...known, ...next, waits: 'open' });
 }
 
 function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line } | { reason: string } {
@@ -100,7 +100,7 @@ function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line }
 }
 
 function nobody(w: Work, user_id: string): Known {
-  return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, isSealed: false };
+  return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, waits: null };
 }
 
 /** One record of a user with an id. */
@@ -138,7 +138,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
 /** The record after column rules, with its id; rejected records are dealt with here. */
 function identify(w: Work, received: Json): { record: JsonObject; id: string } | null {
   if (!isObject(received)) {
-    reject(w, received, null, 'the record is not an object');
+    reject(w, w.rules.rules(received), null, 'the record is not an object');
     return null;
   }
   const record = w.rules.rules(received);
@@ -154,7 +154,7 @@ function identify(w: Work, received: Json): { record: JsonObject; id: string } |
 /** Whom the ledger knows. A user of the batch that is being applied can be moved only when that is promoted. */
 async function meet(journal: Journal, rules: DiffRules, ids: readonly string[]): Promise<readonly (Known | null)[]> {
   const met = await journal.meet(ids);
-  if (!met.some((user) => user?.isSealed)) return met;
+  if (!met.some((user) => user?.waits === 'sealed')) return met;
   await rules.settle();
   return journal.meet(ids);
 }

@@ -37,7 +37,7 @@ async function look(
     await recoverCopy(recovery);
     const journal = noting(recovery.journal, noted);
     const kept = { unproven: 0, inactive: 0 };
-    const f: Following = { deps, reader, counts, run_id, journal, kept, warnings: [] };
+    const f: Following = { deps, reader, counts, run_id, journal, kept, warnings: [], record: () => undefined };
     const refs = await reader.refs();
     journal.beginScan('sync', recovery.recipe);
     await stageRefs(journal, refs);
@@ -54,7 +54,6 @@ async function look(
     const fill = (): void => {
       const { inserted, updated, restored, deleted } = journal.openBatch().effects;
       Object.assign(counts, { inserted, updated, restored, deleted, seen: journal.seenCount() });
-      counts.unchanged = Math.max(0, counts.seen - inserted - updated - restored - work.badSeen);
     };
     fill();
     const swept = await sweep(work, allowDeletes);

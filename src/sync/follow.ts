@@ -42,8 +42,8 @@ export function diffRules(following: Following, refs: Refs, rewrite: boolean): D
 }
 
 /** What applying this run's batches works with. */
-export function applying({ deps, journal, run_id, counts }: Following): ApplyWork {
-  return { deps, journal, recipe: recipeOf(deps.settings), run_id, counts };
+export function applying({ deps, journal, run_id, counts, record }: Following): ApplyWork {
+  return { deps, journal, recipe: recipeOf(deps.settings), run_id, counts, tally: { refused: 0 }, record };
 }
 
 /** Reads the complete listing, applies what changed, and deals with those missing from it. Returns what does not balance then. */
@@ -54,7 +54,8 @@ export async function followListing(
 ): Promise<string | null> {
   const { deps, journal, counts, reader } = f;
   const refs = await reader.refs();
-  const applier = makeApplier(applying(f));
+  const apply = applying(f);
+  const applier = makeApplier(apply);
   const kind = openScan(f, wanted, recipeOf(deps.settings));
   await stageRefs(journal, refs);
   const work: ScanWork = {
@@ -74,19 +75,23 @@ export async function followListing(
     throw error;
   }
   counts.seen = journal.seenCount();
+  // Before the sweep: whom it changes, the listing did not show.
+  const written = counts.inserted + counts.updated + counts.restored + work.badSeen + apply.tally.refused;
+  counts.unchanged = Math.max(0, counts.seen - written);
+  let refused = false;
   try {
     const swept = await sweep(work, allowDeletes);
-    f.kept.unproven = swept.unproven;
     f.warnings.push(...swept.warnings);
     await applier.finish();
   } catch (error) {
-    f.kept.unproven = [...journal.missing()].length;
-    // A scan that a guard refused is over: the next run must read the listing anew.
-    if (error instanceof RollcallError && error.kind === 'refused') journal.endScan();
+    refused = error instanceof RollcallError && error.kind === 'refused';
     throw error;
   } finally {
+    // Whoever is still missing now is kept, whatever was said of him: his row may have been refused.
+    f.kept.unproven = [...journal.missing()].length;
     f.kept.inactive = journal.inactive();
-    counts.unchanged = Math.max(0, counts.seen - counts.inserted - counts.updated - counts.restored - work.badSeen);
+    // A scan that a guard refused is over: the next run must read the listing anew.
+    if (refused) journal.endScan();
   }
   const unbalanced = await imbalance(f);
   journal.endScan();

@@ -12,4 +12,6 @@ export interface Following {
   readonly journal: Journal;
   readonly kept: { unproven: number; inactive: number };
   readonly warnings: string[];
+  /** Writes the run as it is into the ledger. */
+  record(): void;
 }

@@ -4,7 +4,7 @@ import type { Counts } from '../contract/run.ts';
 import type { Session, StateRow } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { restoreUsers } from '../sql/restore.ts';
-import { claim, countRows, readLedgerRows } from '../sql/state.ts';
+import { claim, countRows, readLastLogged, readLedgerRows } from '../sql/state.ts';
 import type { Deps } from './settings.ts';
 
 /** What is settled before a scan begins. */
@@ -44,7 +44,9 @@ interface Taking {
 /** Makes the connection ours under a new epoch; whoever had it is turned away by the fence from here on. */
 export async function takeOver(r: Recovery, session: Session, { from, epoch, seq }: Taking): Promise<void> {
   const { settings, warehouse, signal } = r.deps;
-  const at = r.journal.now();
+  const now = r.journal.now();
+  // Times only grow, also when the clock was set back and the ledger that knew was lost.
+  const at = from !== null && from.updated_at > now ? from.updated_at : now;
   const { recipe, account } = r;
   const script = claim(warehouse.dialect, { connection: settings.name, epoch, recipe, account, at, from, seq });
   if ((await session.transact(script, signal)) === 'done') return;
@@ -78,11 +80,28 @@ function halfRead(connection: string, read: number, total: number): RollcallErro
   });
 }
 
+/** Accounts that are off are kept as inactive, and asked for again, only where a lookup can tell what a listing does not. */
+function asksForInactive({ deps }: Recovery): boolean {
+  return deps.settings.source.impliesActive && deps.settings.deletes.proof === 'lookup';
+}
+
+/** What a lost state row said, as far as the rows and their log tell. */
+async function lastLogged(r: Recovery, session: Session): Promise<Refilled> {
+  const { name } = r.deps.settings;
+  const [logged] = await Array.fromAsync(session.read(readLastLogged(r.deps.warehouse.dialect, name)));
+  const { seq } = await rowsOf(r, session);
+  const updated_at = String(logged?.recorded_at ?? '');
+  return { seq: Math.max(seq, Number(logged?.seq ?? 0)), batch_id: '', account: r.account, updated_at };
+}
+
+/** What a new ledger goes on from. */
+type Refilled = Pick<StateRow, 'seq' | 'batch_id' | 'account' | 'updated_at'>;
+
 /** Fills a new ledger from the warehouse's own rows, all of them. */
 export async function refill(
   r: Recovery,
   session: Pick<Session, 'read'>,
-  state: StateRow | null,
+  state: Refilled | null,
   epoch: string,
 ): Promise<void> {
   const { settings, warehouse, ledger } = r.deps;
@@ -91,7 +110,7 @@ export async function refill(
   const counted = async function* () {
     for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
       read += 1;
-      yield { ...row, user_id: String(row.key).slice(1) };
+      yield { ...row, user_id: String(row.key).slice(1), off: asksForInactive(r) ? row.off : 0 };
     }
     // A ledger of half the rows would take the other half for new: better none.
     if (read !== total) throw halfRead(settings.name, read, total);
@@ -120,9 +139,9 @@ export async function rebuild(r: Recovery, state: StateRow | null, why: Mismatch
     if (why.lost || (await rowsOf(r, session)).total === 0)
       await session.run([restoreUsers(warehouse.dialect, settings.name)]);
     const epoch = mintEpoch();
-    const { seq } = await rowsOf(r, session);
-    await takeOver(r, session, { from: state, epoch, seq });
-    await refill(r, session, state, epoch);
+    const last = state === null ? await lastLogged(r, session) : null;
+    await takeOver(r, session, { from: state, epoch, seq: last?.seq ?? 0 });
+    await refill(r, session, state ?? last, epoch);
   });
 }
 

@@ -3,6 +3,7 @@ import type { Json } from '../contract/json.ts';
 import { parseJson } from '../http/json.ts';
 import { markReplayed } from '../sql/forget.ts';
 import { applyBatch } from './apply.ts';
+import { columnRules } from './columns.ts';
 import { diffPage } from './diff.ts';
 import { applying, diffRules } from './follow.ts';
 import type { Following } from './following.ts';
@@ -39,8 +40,8 @@ export async function replay(f: Following): Promise<void> {
   const waiting = journal.rejected(MOST).filter((record) => record.replayed_at === null);
   const old = await outdated(f, waiting);
   const tried = waiting.filter((record) => !old.has(record)).toReversed();
-  // The payloads are as the column rules left them; hashing them again would make other values.
-  const rules = { ...diffRules(f, refs, true), rules: <T>(record: T): T => record };
+  // The payloads are as the rules of their day left them.
+  const rules = { ...diffRules(f, refs, true), rules: columnRules(f.deps.settings, true) };
   const loaded: string[] = [];
   for (const record of tried) {
     const records: Json[] = [parseJson(record.payload)];

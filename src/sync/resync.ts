@@ -3,7 +3,7 @@ import type { JsonObject } from '../contract/json.ts';
 import type { Chosen, Verdict } from '../contract/source.ts';
 import { idOf } from '../sources/record.ts';
 import { readInactive } from '../sql/state.ts';
-import { inquire } from './absences.ts';
+import { inquire, isThere } from './absences.ts';
 import { applyBatch } from './apply.ts';
 import { type DiffRules, diffPage } from './diff.ts';
 import { applying, diffRules } from './follow.ts';
@@ -62,17 +62,33 @@ async function recordAll(
   if (turn.length > 0) await recordTurn(f, rules, turn);
 }
 
-/** A user with a row, other than these: the control of their lookups. */
-function someoneElse(f: Following, ids: readonly string[]): string | null {
+/** Users asked for until one is found: some may have left since the last scan. */
+const CANDIDATES = 10;
+
+/** A user with a row, other than these, whom the source finds: the control of their lookups. */
+async function someoneElse(f: Following, ids: readonly string[]): Promise<string | null> {
   const not = new Set(ids);
-  for (const user of f.journal.live()) if (!not.has(user.user_id)) return user.user_id;
-  return null;
+  let last: string | null = null;
+  let tried = 0;
+  for (const { user_id } of f.journal.live()) {
+    if (not.has(user_id)) continue;
+    last = user_id;
+    tried += 1;
+    if (tried === CANDIDATES || (await isThere(f.reader, user_id))) break;
+  }
+  return last;
 }
 
 async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Promise<void> {
   const { deps, reader, journal, warnings } = f;
   const { name, deletes } = deps.settings;
-  const said = await inquire({ connection: name, reader, signal: deps.signal, ids, control: someoneElse(f, ids) });
+  const said = await inquire({
+    connection: name,
+    reader,
+    signal: deps.signal,
+    ids,
+    control: await someoneElse(f, ids),
+  });
   await recordAll(
     f,
     rules,

@@ -40,6 +40,13 @@ async function recovered(r: Recovery, progress: Progress, work: (r: Recovery) =>
   }
 }
 
+/** What waits under another recipe was mapped by other rules: nothing of it was loaded, and it is read again. */
+function dropOlderRecipe(journal: Journal, recipe: string): void {
+  if (journal.facts().recipe === recipe) return;
+  journal.dropPending();
+  journal.note({ recipe });
+}
+
 async function body(deps: Deps, request: RunRequest, progress: Progress, reader: Reader): Promise<void> {
   const { run, kept, warnings } = progress;
   const { counts, run_id } = run;
@@ -47,7 +54,18 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
   const recipe = recipeOf(deps.settings);
   const recovery: Recovery = { deps, journal: progress.journal, recipe, account, counts };
   await recovered(recovery, progress, recover);
-  const following = (): Following => ({ deps, reader, counts, run_id, kept, warnings, journal: progress.journal });
+  const record = (): void => progress.journal.saveRun(run, false);
+  const following = (): Following => ({
+    deps,
+    reader,
+    counts,
+    run_id,
+    kept,
+    warnings,
+    record,
+    journal: progress.journal,
+  });
+  dropOlderRecipe(progress.journal, recipe);
   if (progress.journal.sealed() !== null) await applyBatch(applying(following()));
   if (request.kind === 'resync') {
     const { chosen = { ids: [] } } = request;

@@ -14,7 +14,7 @@ interface Marks {
 }
 
 function add(marks: Marks, user: Known, next: Version, line: Line | null): void {
-  const before = effect(user.loaded, user);
+  const before = user.waits === 'open' ? effect(user.loaded, user) : null;
   const does = effect(user.loaded, next);
   if (before !== null) marks.effects[before] -= 1;
   if (does !== null) marks.effects[does] += 1;

@@ -143,11 +143,14 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
 async function identity(connection: DuckDBConnection, name: string) {
   const ours = TABLES.map((table) => duckdbDialect.literal(table.name)).join(', ');
   const tables = await connection.runAndReadAll(
-    `select table_name, estimated_size from duckdb_tables() where schema_name = 'main' and table_name in (${ours})`,
+    `select count(*) from duckdb_tables() where schema_name = 'main' and table_name in (${ours})`,
   );
-  const sizes = new Map(tables.getRows().map(([table, size]) => [String(table), Number(size)]));
-  const rows = sizes.get('users');
-  if (rows === undefined || sizes.size < TABLES.length) return null;
+  if (Number(tables.getRows()[0]?.[0]) < TABLES.length) return null;
+  const live = await connection.runAndReadAll(
+    'select count(*) from users where connection = ? and deleted_at is null',
+    [name],
+  );
+  const rows = Number(live.getRows()[0]?.[0]);
   const { sql, params } = readState(duckdbDialect, name);
   const found = (await connection.runAndReadAll(sql, [...params])).getRows()[0];
   if (found === undefined) return { tables: 'duckdb', rows, state: null };

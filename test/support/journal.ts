@@ -92,16 +92,17 @@ interface Draft {
 
 function take(journal: Journal, draft: Draft, known: Known | null, [user_id, content]: Met): void {
   const earlier = draft.moved.get(user_id) ?? known;
-  const user: Known = earlier ?? { num: journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, isSealed: false };
+  const user: Known = earlier ?? { num: journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, waits: null };
   draft.seen.push(user.num);
   const next: Version = content === null ? UNKNOWN : { fingerprint: print(content), standing: 'live' };
   if (earlier !== null && earlier.fingerprint === next.fingerprint && earlier.standing === next.standing) return;
-  const [before, after] = [effect(user.loaded, user), effect(user.loaded, next)];
+  const before = user.waits === 'open' ? effect(user.loaded, user) : null;
+  const after = effect(user.loaded, next);
   if (before !== null) draft.effects[before] -= 1;
   if (after !== null) draft.effects[after] += 1;
   if (content !== null) draft.lines.push(upsertLine(user_id, content));
   draft.moves.push({ num: user.num, user_id, fresh: earlier === null, next, loaded: user.loaded });
-  draft.moved.set(user_id, { ...user, ...next });
+  draft.moved.set(user_id, { ...user, ...next, waits: 'open' });
 }
 
 /** A page of the open scan with these users, diffed against the journal and ready to be recorded. */

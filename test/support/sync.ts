@@ -103,7 +103,7 @@ export function printOf(record: JsonObject, active: boolean | null = true): stri
 /** A user whom the journal knows with this version; it is loaded unless `loaded` says otherwise. */
 export function knownUser(num: number, user_id: string, version: Partial<Version>, loaded?: Version): Known {
   const whole: Version = { ...UNKNOWN, standing: 'live', ...version };
-  return { num, user_id, ...whole, loaded: loaded ?? whole, isSealed: false };
+  return { num, user_id, ...whole, loaded: loaded ?? whole, waits: loaded === undefined ? null : 'open' };
 }
 
 /** Diffs one page of records of the plain source, listed as active. */

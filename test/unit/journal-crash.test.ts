@@ -186,11 +186,11 @@ describe('sealing', () => {
     const journal = await twoPages(tempFolder());
     const batch = await journal.seal('run-1');
     await page(journal, 'c3', [['u5', 'a']]);
-    const isSealed = async (id: string) => (await journal.meet([id]))[0]?.isSealed;
-    expect([await isSealed('u1'), await isSealed('u5')]).toEqual([true, false]);
+    const waits = async (id: string) => (await journal.meet([id]))[0]?.waits;
+    expect([await waits('u1'), await waits('u5')]).toEqual(['sealed', 'open']);
     if (batch === null) throw new Error('nothing was sealed');
     await journal.promote(batch);
-    expect(await isSealed('u1')).toBe(false);
+    expect([await waits('u1'), await waits('u5')]).toEqual([null, 'open']);
   });
 
   test('is dropped with the batch after it, and both leave their users as the warehouse has them', async () => {

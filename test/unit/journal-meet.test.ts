@@ -50,7 +50,7 @@ describe('meeting users whom the ledger knows', () => {
     const journal = await known();
     const [user] = await journal.meet(['u7']);
     const version = { fingerprint: print('a'), standing: 'live' };
-    expect(user).toEqual({ num: 7, user_id: 'u7', ...version, loaded: version, isSealed: false });
+    expect(user).toEqual({ num: 7, user_id: 'u7', ...version, loaded: version, waits: null });
   });
 
   test('finds them in another order', async () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { noEffects } from '../../src/contract/effects.ts';
-import type { Journal, RebuildStart } from '../../src/contract/journal.ts';
+import type { Journal, Line, RebuildStart } from '../../src/contract/journal.ts';
 import type { Row } from '../../src/contract/warehouse.ts';
 import {
   applyOpen,
@@ -113,7 +113,9 @@ describe('a rebuilt ledger', () => {
     old.saveRun(runOf('r1', '2026-10-31T00:00:00.000000Z'), true);
     old.saveRun(runOf('r2', '2026-11-01T00:00:00.000000Z'), false);
     const rejected = [rejectedRecord('h1')];
-    await old.step({ lines: [], moves: [], seen: [], rejected, effects: noEffects(), place: null });
+    const lines: Line[] = [{ op: 'reject', json: '{"op":"reject"}' }];
+    await old.step({ lines, moves: [], seen: [], rejected, effects: noEffects(), place: null });
+    await applyOpen(old);
     old.close();
     const journal = await rebuilt(folder, ROWS);
     expect(journal.runs(10).map((run) => run.run_id)).toEqual(['r2', 'r1']);

@@ -53,7 +53,10 @@ async function connection(config: Config, one: Connection, globals: Globals, sto
     const account = await reader.account();
     const { roles, teams } = await reader.refs();
     const who = account.name === null ? account.id : `${account.name} (${account.id})`;
-    return `${one.source.name} answers for ${who}: ${roles.size} roles, ${teams.size} teams`;
+    const { exclude, hash } = one.columns;
+    const older =
+      exclude.length + hash.length > 0 ? '; its column rules hold from now on: older log rows keep what they held' : '';
+    return `${one.source.name} answers for ${who}: ${roles.size} roles, ${teams.size} teams${older}`;
   } finally {
     close();
     seen.done();
