@@ -6,7 +6,7 @@ const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86
 export function since(text: string, now: number = Date.now()): string {
   const span = /^(\d+)([mhdw])$/.exec(text);
   const unit = UNITS[span?.[2] ?? ''];
-  if (span !== null && unit !== undefined) return new Date(now - Number(span[1]) * unit).toISOString();
+  if (span !== null && unit !== undefined) return new Date(Math.max(0, now - Number(span[1]) * unit)).toISOString();
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at)) {
     throw new RollcallError(

@@ -189,6 +189,8 @@ export interface Journal {
   rejected(limit: number): readonly Rejected[];
   markReplayed(payload_hashes: readonly string[], at: string): void;
 
+  /** The spool files of what waits are there, whole. */
+  spoolIntact(): boolean;
   /** Drops the open scan and the open or sealed batch: nothing of them was loaded. */
   dropPending(): void;
   /** Forgets one user and what was quarantined of him. */

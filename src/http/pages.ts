@@ -57,6 +57,9 @@ function refusal(error: unknown, cursor: string | null): unknown {
 
 /** How an answer ends: what follows it, or null when it came without its array although more is said to follow. */
 function ending(io: Io, plan: PagePlan, request: Request, part: Part): Pick<Page, 'next' | 'last'> | null {
+  const said = part.envelope?.errors;
+  if (part.found && Array.isArray(said) && said.length > 0)
+    throw bad(io, request, 'answered with "errors" beside its list');
   const { more, cursor } = plan.more(part.envelope ?? {}, part.headers);
   if (!part.found && more) return null;
   if (!part.found) {
@@ -102,10 +105,13 @@ async function* onePage(
 export async function* cursorPages(io: Io, plan: PagePlan, from: string | null): AsyncGenerator<Page, void> {
   let cursor = from;
   let missing = 0;
+  const asked = new Set(from === null ? [] : [from]);
   for (;;) {
     const result = yield* onePage(io, plan, cursor);
     if (result !== 'again') {
       if (result.next === null) return;
+      if (asked.has(result.next)) throw bad(io, plan.request(cursor), 'gave the same cursor again');
+      asked.add(result.next);
       cursor = result.next;
       missing = 0;
       continue;

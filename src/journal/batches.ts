@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { addEffects, type Effects, noEffects } from '../contract/effects.ts';
@@ -34,6 +35,8 @@ export interface Batches {
   open(): OpenBatch;
   /** Spool files of both. */
   files(): readonly string[];
+  /** Both files are there, with all that the ledger says they hold. */
+  intact(): boolean;
   append(lines: readonly Line[], seq: number): Promise<Appended>;
   /** Inside the page's transaction. */
   record(appended: Appended, effects: Effects, at: string): void;
@@ -87,6 +90,11 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
     },
     files: () =>
       [sealed.get()?.file, open.get()?.file].filter((file) => file !== undefined).map((file) => join(folder, file)),
+    intact: () =>
+      [sealed.get(), open.get()].every((row) => {
+        if (row === undefined) return true;
+        return (statSync(join(folder, row.file), { throwIfNoEntry: false })?.size ?? -1) >= row.bytes;
+      }),
     append: async (lines, seq) => {
       const row = open.get();
       const file = row?.file ?? `${connection}.${seq}.ndjson`;

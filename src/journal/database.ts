@@ -87,6 +87,7 @@ export function openDatabase(file: string, connection: string, source: string): 
     db.pragma('cache_size = -4000');
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     migrate(db, connection, source);
+    chmodSync(file, 0o600);
     return db;
   } catch (error) {
     db.close();

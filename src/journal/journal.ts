@@ -236,6 +236,7 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     ...absences(p, db),
     rejected: p.records.rejected,
     markReplayed: p.records.markReplayed,
+    spoolIntact: p.batches.intact,
     dropPending: () => dropPending(p, place),
     erase: (user_id) => erase(p, user_id),
     saveRun: p.records.save,

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Journal, Ledger, RebuildStart } from '../contract/journal.ts';
@@ -91,7 +91,9 @@ export function removeLedger(folder: string, connection: string): void {
   removeFile(`${file}.new`);
   const spool = join(folder, 'spool');
   if (existsSync(spool)) sweepSpool(spool, connection, []);
-  for (const name of [`${connection}.lock`, `${connection}.lease.json`]) rmSync(join(folder, name), { force: true });
+  const broken = readdirSync(folder).filter((name) => name.startsWith(`${connection}.ledger.broken-`));
+  for (const name of [`${connection}.lock`, `${connection}.lease.json`, ...broken])
+    rmSync(join(folder, name), { force: true });
 }
 
 const removeFile = (file: string): void => {
@@ -161,7 +163,8 @@ export function makeLedger(place: LedgerPlace): Ledger {
         } finally {
           db.close();
         }
-        removeFile(file);
+        // The old file stays until the new one takes its name: a crash here finds one of the two.
+        for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
         renameSync(next, file);
         return journal(openDatabase(file, connection, source));
       } catch (error) {

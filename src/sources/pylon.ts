@@ -23,7 +23,11 @@ type Options = z.infer<typeof options>;
 function more(envelope: JsonObject): { more: boolean; cursor: string | null } {
   const pagination = isObject(envelope.pagination) ? envelope.pagination : {};
   const cursor = typeof pagination.cursor === 'string' && pagination.cursor !== '' ? pagination.cursor : null;
-  return { more: pagination.has_next_page === true, cursor };
+  const next = pagination.has_next_page;
+  if (next !== undefined && next !== null && typeof next !== 'boolean') {
+    throw new RollcallError('bad-data', 'an answer does not say whether a page follows (has_next_page)');
+  }
+  return { more: next === true, cursor };
 }
 
 function usersPlan(limit: number | undefined, deactivated: boolean): PagePlan {
@@ -102,7 +106,7 @@ async function get(io: Io, id: string): Promise<JsonObject | null> {
   const answer = await io.send({ call: 'get', endpoint: 'GET /users/{id}', path, accept: [404] });
   const body = isObject(answer.body) ? answer.body : {};
   if (answer.status === 404 && Array.isArray(body.errors)) return null;
-  if (answer.status === 200 && isObject(body.data) && body.data.id === id) return body.data;
+  if (answer.status === 200 && isObject(body.data) && text(body.data, 'id') === id) return body.data;
   throw new RollcallError('bad-data', `looked up user ${id} and got an answer that is neither him nor "not found"`, {
     step: 'GET /users/{id}',
     status: answer.status,
@@ -156,14 +160,22 @@ function failure(_status: number, body: Json): Failure {
   };
 }
 
-/** Newer answers carry the role whole; older ones its id alone, which the roles listing names where it knows it. */
+const NO_ROLE: Role = { id: null, name: null, slug: null };
+
+/** Newer answers carry the role whole; of others, and of one that comes half, the roles listing tells the rest. */
 function roles(raw: JsonObject, known: Refs): Role[] {
   const whole = object(raw, 'role');
-  if (whole !== null) return [role(whole)];
-  const id = text(raw, 'role_id');
-  if (id === null) return [];
-  const listed = known.roles.get(id);
-  return [{ id, name: listed?.name ?? null, slug: listed?.slug ?? null }];
+  const given = whole === null ? NO_ROLE : role(whole);
+  const id = given.id ?? text(raw, 'role_id');
+  if (id === null && given.name === null && given.slug === null) return [];
+  const listed = id === null ? undefined : known.roles.get(id);
+  return [{ id, name: given.name ?? listed?.name ?? null, slug: given.slug ?? listed?.slug ?? null }];
+}
+
+/** A role that says all itself takes nothing from the listing. */
+function referred(raw: JsonObject, known: Refs): string {
+  const { id, name, slug } = isObject(raw.role) ? role(raw.role) : NO_ROLE;
+  return id !== null && name !== null && slug !== null ? '' : JSON.stringify(roles(raw, known));
 }
 
 function user(raw: JsonObject, known: Refs, active: boolean | null): UserRecord {
@@ -216,5 +228,5 @@ export const pylon: Source<Options> = {
     absent: (id) => absent(io, o.include_deactivated, id),
   }),
   user,
-  referred: (raw, known) => (isObject(raw.role) ? '' : JSON.stringify(roles(raw, known))),
+  referred,
 };

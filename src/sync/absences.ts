@@ -1,5 +1,5 @@
 import type { Reader, Verdict } from '../contract/source.ts';
-import { RollcallError } from '../errors.ts';
+import { BadRecord, RollcallError } from '../errors.ts';
 
 /** Who asks, whom, and whom the server must find for its word to count. */
 export interface Inquiry {
@@ -16,7 +16,9 @@ async function askFor(reader: Reader, id: string): Promise<Verdict> {
   try {
     return await reader.absent(id);
   } catch (error) {
-    const noWord = error instanceof RollcallError && (error.kind === 'bad-data' || error.status === 404);
+    const noWord =
+      error instanceof BadRecord ||
+      (error instanceof RollcallError && (error.kind === 'bad-data' || error.status === 404));
     if (noWord) return { absence: 'unknown' };
     throw error;
   }

@@ -99,6 +99,20 @@ function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line }
   }
 }
 
+/** The record's content hash; a record that has none is rejected like one that cannot be mapped. */
+function hashOf(w: Work, record: JsonObject): { content: string } | { reason: string; kept: JsonObject } {
+  const { source, refs } = w.rules;
+  try {
+    return { content: contentHash(source, record, w.from.active, source.referred(record, refs)) };
+  } catch (error) {
+    if (error instanceof BadRecord) return { reason: error.message, kept: record };
+    // Nested so deeply that it cannot be written as text either: its id alone is kept.
+    if (error instanceof RangeError)
+      return { reason: 'the record is nested too deeply', kept: { [source.id]: record[source.id] ?? null } };
+    throw error;
+  }
+}
+
 function nobody(w: Work, user_id: string): Known {
   return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, waits: null };
 }
@@ -111,8 +125,15 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
   if (w.from.unlessSeen && !fresh && (earlier !== undefined || w.journal.wasSeen(known.num))) return;
   const first = earlier === undefined && !w.journal.wasSeen(known.num);
   w.seen.push(known.num);
-  const { source, refs, recipe, rewrite } = w.rules;
-  const fingerprint = `${recipe}:${contentHash(source, record, w.from.active, source.referred(record, refs))}`;
+  const { recipe, rewrite } = w.rules;
+  const hashed = hashOf(w, record);
+  if ('reason' in hashed) {
+    reject(w, hashed.kept, user_id, hashed.reason);
+    w.badSeen += first ? 1 : 0;
+    if (fresh) move(w, known, true, UNKNOWN);
+    return;
+  }
+  const fingerprint = `${recipe}:${hashed.content}`;
   if (known.fingerprint === fingerprint) {
     if (known.standing === 'live' && !rewrite) return;
     if ((known.standing === 'rejected' || known.standing === 'stale') && !rewrite) {

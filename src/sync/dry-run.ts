@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Run } from '../contract/run.ts';
+import { columnRules } from './columns.ts';
 import { recipeOf } from './fingerprint.ts';
 import { diffRules } from './follow.ts';
 import type { Following } from './following.ts';
@@ -40,7 +41,7 @@ async function look(
     const f: Following = { deps, reader, counts, run_id, journal, kept, warnings: [], record: () => undefined };
     const refs = await reader.refs();
     journal.beginScan('sync', recovery.recipe);
-    await stageRefs(journal, refs);
+    await stageRefs(journal, refs, columnRules(deps.settings));
     const work = {
       deps,
       journal,
@@ -56,6 +57,8 @@ async function look(
       Object.assign(counts, { inserted, updated, restored, deleted, seen: journal.seenCount() });
     };
     fill();
+    // Before the sweep: whom it changes, the listing did not show.
+    counts.unchanged = Math.max(0, counts.seen - counts.inserted - counts.updated - counts.restored - work.badSeen);
     const swept = await sweep(work, allowDeletes);
     fill();
     return { kept: { unproven: swept.unproven, inactive: journal.inactive() }, warnings: swept.warnings };

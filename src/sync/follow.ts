@@ -14,12 +14,16 @@ import { sweep } from './sweep.ts';
 /** An open scan older than this is begun anew, in ms: what it saw first may have left since. */
 const RESUME_WITHIN = { sync: 60 * 60_000, backfill: 24 * 60 * 60_000 };
 
+/** A complete scan that was stopped before its sweep is believed for so long, in ms. */
+const SWEEP_WITHIN = 5 * 60_000;
+
 /** Opens the scan: the recorded one where it may be gone on with, else a new one. */
 function openScan({ deps, journal }: Following, wanted: 'sync' | 'backfill', recipe: string): 'sync' | 'backfill' {
   const open = journal.scan();
   // A backfill that was interrupted is finished by whichever run comes next.
   const fits = open !== null && open.recipe === recipe && (open.kind === wanted || open.kind === 'backfill');
-  if (fits && Date.now() - Date.parse(open.moved_at) <= RESUME_WITHIN[open.kind]) {
+  const within = open?.complete === true ? SWEEP_WITHIN : RESUME_WITHIN[open?.kind ?? 'sync'];
+  if (fits && Date.now() - Date.parse(open.moved_at) <= within) {
     deps.observer.note('scan resumed', { connection: deps.settings.name, page: open.pages + 1 });
     return open.kind;
   }
@@ -57,7 +61,7 @@ export async function followListing(
   const apply = applying(f);
   const applier = makeApplier(apply);
   const kind = openScan(f, wanted, recipeOf(deps.settings));
-  await stageRefs(journal, refs);
+  await stageRefs(journal, refs, columnRules(deps.settings));
   const work: ScanWork = {
     deps,
     journal,
@@ -78,20 +82,20 @@ export async function followListing(
   // Before the sweep: whom it changes, the listing did not show.
   const written = counts.inserted + counts.updated + counts.restored + work.badSeen + apply.tally.refused;
   counts.unchanged = Math.max(0, counts.seen - written);
-  let refused = false;
+  let over = false;
   try {
     const swept = await sweep(work, allowDeletes);
     f.warnings.push(...swept.warnings);
     await applier.finish();
   } catch (error) {
-    refused = error instanceof RollcallError && error.kind === 'refused';
+    over = error instanceof RollcallError && error.kind !== 'rate-limited';
     throw error;
   } finally {
     // Whoever is still missing now is kept, whatever was said of him: his row may have been refused.
     f.kept.unproven = [...journal.missing()].length;
     f.kept.inactive = journal.inactive();
-    // A scan that a guard refused is over: the next run must read the listing anew.
-    if (refused) journal.endScan();
+    // Only a wait goes on where it was. After any other trouble what was listed may be old news: it is read anew.
+    if (over) journal.endScan();
   }
   const unbalanced = await imbalance(f);
   journal.endScan();

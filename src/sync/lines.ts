@@ -57,12 +57,16 @@ export function rejectLine(rejected: {
   return line('reject', { page: String(page), user_id, reason, raw: payload, payload_hash });
 }
 
+/** In one order, whatever order the server listed them in: order is no content. */
+const byId = <T extends { readonly id: string }>(items: ReadonlyMap<string, T>): T[] =>
+  [...items.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+
 /** The listings of roles and teams, whole. */
 export function refsLines(refs: Refs): Line[] {
   const raw = (object: JsonObject): { raw: string } => ({ raw: jsonText(object) });
   return [
     line('refs', {}),
-    ...[...refs.roles.values()].map((role) => line('role', raw(role.raw))),
-    ...[...refs.teams.values()].map((team) => line('team', raw(team.raw))),
+    ...byId(refs.roles).map((role) => line('role', raw(role.raw))),
+    ...byId(refs.teams).map((team) => line('team', raw(team.raw))),
   ];
 }

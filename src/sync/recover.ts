@@ -53,7 +53,7 @@ function checkState(r: Recovery, state: StateRow | null): void {
       `its rows were written by a newer Rollcall (recipe ${state.recipe}, this program knows ${r.recipe}); update this one`,
     );
   }
-  const bound = r.journal.facts().account ?? state?.account ?? '';
+  const bound = r.journal.facts().account || (state?.account ?? '');
   if (bound !== '' && r.account !== '' && bound !== r.account) {
     throw refuse(
       r,
@@ -108,7 +108,9 @@ export async function rebuildNow(r: Recovery, reason: string): Promise<void> {
   checkState(r, state);
   if (identity === null) await prepare(r);
   await rebuild(r, state, differs(reason, true));
-  r.journal.note({ layout: wanted(r).layout, account: r.account, tables: identity?.tables ?? null });
+  // Whoever rebuilds without asking the source knows no account: the one that the rows are bound to stays.
+  const account = r.account === '' ? {} : { account: r.account };
+  r.journal.note({ layout: wanted(r).layout, tables: identity?.tables ?? null, ...account });
 }
 
 /** Nobody has the connection: it is new, or its state was lost and its rows, or their log, are still there. */
@@ -133,11 +135,19 @@ export async function recover(r: Recovery): Promise<void> {
   checkState(r, state);
   const want = wanted(r);
   if (identity === null || r.journal.facts().layout !== want.layout) {
+    // Of tables that are made anew, roles and teams come with the next batch.
+    if (identity === null) r.journal.note({ refs: null });
     await prepare(r);
     ({ identity, state } = await look(r));
   }
   if (identity === null) throw new Error('the tables that were just made are not there');
   await promoteSealed(r, state);
+  if (!r.journal.spoolIntact()) {
+    r.deps.observer.warn(
+      `${r.deps.settings.name}: a spool file is missing or cut short; what waited in it is read again`,
+    );
+    r.journal.dropPending();
+  }
   const why = mismatch(r, identity, state);
   if (why !== null) {
     await rebuild(r, state, why);

@@ -1,12 +1,21 @@
 import { hash } from 'node:crypto';
 import { noEffects } from '../contract/effects.ts';
 import type { Journal } from '../contract/journal.ts';
-import type { Refs } from '../contract/source.ts';
+import { isObject } from '../contract/json.ts';
+import type { Refs, Team } from '../contract/source.ts';
+import type { ColumnRules } from './columns.ts';
 import { refsLines } from './lines.ts';
 
+/** Teams name their members: what the column rules keep from a user's record is kept from these too. */
+function ruled(team: Team, rules: ColumnRules): Team {
+  const { users } = team.raw;
+  if (!Array.isArray(users)) return team;
+  return { ...team, raw: { ...team.raw, users: users.map((user) => (isObject(user) ? rules(user) : user)) } };
+}
+
 /** Puts the roles and teams into the open batch when they are not the ones last staged. */
-export async function stageRefs(journal: Journal, refs: Refs): Promise<void> {
-  const lines = refsLines(refs);
+export async function stageRefs(journal: Journal, refs: Refs, rules: ColumnRules): Promise<void> {
+  const lines = refsLines({ ...refs, teams: new Map([...refs.teams].map(([id, team]) => [id, ruled(team, rules)])) });
   const digest = hash('sha256', lines.map((line) => line.json).join('\n'));
   if (journal.facts().refs === digest) return;
   await journal.step({ lines, moves: [], seen: [], rejected: [], effects: noEffects(), place: null });

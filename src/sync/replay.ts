@@ -36,7 +36,7 @@ async function marked(f: Following, hashes: readonly string[]): Promise<void> {
 export async function replay(f: Following): Promise<void> {
   const { journal, reader, counts, warnings } = f;
   const refs = await reader.refs();
-  await stageRefs(journal, refs);
+  await stageRefs(journal, refs, columnRules(f.deps.settings));
   const waiting = journal.rejected(MOST).filter((record) => record.replayed_at === null);
   const old = await outdated(f, waiting);
   const tried = waiting.filter((record) => !old.has(record)).toReversed();

@@ -1,10 +1,12 @@
 import type { Known } from '../contract/journal.ts';
 import type { JsonObject } from '../contract/json.ts';
 import type { Chosen, Verdict } from '../contract/source.ts';
+import { BadRecord } from '../errors.ts';
 import { idOf } from '../sources/record.ts';
 import { readInactive } from '../sql/state.ts';
 import { inquire, isThere } from './absences.ts';
 import { applyBatch } from './apply.ts';
+import { columnRules } from './columns.ts';
 import { type DiffRules, diffPage } from './diff.ts';
 import { applying, diffRules } from './follow.ts';
 import type { Following } from './following.ts';
@@ -31,8 +33,18 @@ async function inactive(f: Following, user_ids: readonly string[]): Promise<Read
   }
 }
 
+/** An id, or "" for a record that the diff will quarantine for having none. */
+function idOrNone(user: JsonObject, path: string): string {
+  try {
+    return idOf(user, path);
+  } catch (error) {
+    if (error instanceof BadRecord) return '';
+    throw error;
+  }
+}
+
 async function recordTurn(f: Following, rules: DiffRules, found: readonly JsonObject[]): Promise<void> {
-  const ids = found.map((user) => idOf(user, rules.source.id));
+  const ids = found.map((user) => idOrNone(user, rules.source.id));
   const off = await inactive(f, ids);
   for (const isOff of [false, true]) {
     const records = found.filter((_, i) => off.has(ids[i] ?? '') === isOff);
@@ -111,7 +123,7 @@ async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Pro
 /** Chosen users, by id or through the search API. Never sweeps: whom it was not asked about, it leaves alone. */
 export async function resync(f: Following, chosen: Chosen): Promise<void> {
   const refs = await f.reader.refs();
-  await stageRefs(f.journal, refs);
+  await stageRefs(f.journal, refs, columnRules(f.deps.settings));
   const rules = diffRules(f, refs, false);
   if ('ids' in chosen) await byId(f, rules, [...new Set(chosen.ids)]);
   else {

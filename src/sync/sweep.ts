@@ -26,7 +26,9 @@ function refused(name: string, message: string): RollcallError {
 function checkRatio(work: ScanWork, missing: number, allowed: boolean): void {
   const { name, deletes } = work.deps.settings;
   if (allowed || missing === 0) return;
-  const counted = work.journal.facts().live - work.journal.inactive();
+  // Those whom this scan itself brought were not there to go missing.
+  const brought = work.counts.inserted + work.counts.restored;
+  const counted = work.journal.facts().live - work.journal.inactive() - brought;
   const share = `${missing} of the ${counted} live users are not in the listing`;
   const how = `nothing was deleted. If they really left, allow it once: rollcall sync ${name} --allow-deletes`;
   if (work.counts.seen === 0) throw refused(name, `the listing is empty: ${share}; ${how}`);

@@ -33,9 +33,9 @@ function markInactive(marks: Marks, rules: DiffRules, user: Known, found: JsonOb
   const { source, refs, recipe } = rules;
   const record = rules.rules(found);
   const active = source.impliesActive ? false : null;
-  const fingerprint = `${recipe}:${contentHash(source, record, active, source.referred(record, refs))}`;
-  if (user.standing === 'inactive' && user.fingerprint === fingerprint) return;
   try {
+    const fingerprint = `${recipe}:${contentHash(source, record, active, source.referred(record, refs))}`;
+    if (user.standing === 'inactive' && user.fingerprint === fingerprint) return;
     const line = upsertLine(source.user(record, refs, active), jsonText(record), fingerprint, 0);
     add(marks, user, { fingerprint, standing: 'inactive' }, user.fingerprint === fingerprint ? null : line);
   } catch (error) {

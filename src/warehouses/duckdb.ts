@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { Access, Row, Script, SealedFile, Session, Statement, Warehouse } from '../contract/warehouse.ts';
@@ -159,6 +159,9 @@ async function identity(connection: DuckDBConnection, name: string) {
   return { tables: 'duckdb', rows, state };
 }
 
+/** A file without a byte is what a crash leaves that came before the first one. */
+const isThere = (path: string): boolean => existsSync(path) && (!statSync(path).isFile() || statSync(path).size > 0);
+
 /** The embedded warehouse: one DuckDB file, open only while something is applied or read. https://duckdb.org/docs/stable/clients/node_neo */
 export const duckdb: Warehouse<Options> = {
   name: 'duckdb',
@@ -166,8 +169,9 @@ export const duckdb: Warehouse<Options> = {
   dialect: duckdbDialect,
   freeWrites: true,
   open: async (o, access, context) => {
-    if (access === 'read' && !existsSync(o.path)) return null;
+    if (access === 'read' && !isThere(o.path)) return null;
     if (access === 'write') makeRoom(o.path);
+    if (access === 'write' && existsSync(o.path) && !isThere(o.path)) rmSync(o.path);
     const instance = await openFile(o, access === 'read', context);
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");

@@ -106,31 +106,60 @@ describe('configurations', () => {
   test.each(blocks('yaml'))('the configuration in $file under "$heading" is accepted', async ({ code }) => {
     expect((await load(code)).connections.size).toBeGreaterThan(0);
   });
+});
 
-  test('the README shows one', () => {
-    expect(blocks('yaml', ['README.md'])).toHaveLength(1);
+describe('commands', () => {
+  const program = new Command();
+  addCommands(program, () => undefined);
+  /** Each command with its options; one of a group by both names. */
+  const entries = (of: Command, group: string): [name: string, options: string[]][] =>
+    of.commands.flatMap((command) => {
+      const name = `${group}${command.name()}`;
+      if (command.commands.length > 0) return entries(command, `${name} `);
+      return [[name, command.options.map((option) => option.long ?? '').toSorted()]];
+    });
+  const known = new Map(entries(program, ''));
+
+  test('the table of the README has every command with its options, and no other', () => {
+    const rows = [...textOf('README.md').matchAll(/^\| `rollcall ([a-z]+(?: [a-z]+)?)(.*?)` \|/gm)];
+    const table = rows.map(([, name = '', rest = '']) => [name, (rest.match(/--[a-z-]+/g) ?? []).toSorted()] as const);
+    expect(new Map(table)).toEqual(known);
+  });
+
+  test('every command that the documents name exists', () => {
+    const groups = new Set([...known.keys()].filter((name) => name.includes(' ')).map((name) => name.split(' ')[0]));
+    const named = [...DOCUMENTS.values()].flatMap((text) =>
+      [...text.matchAll(/(?:^|`|npx |-- )rollcall ([a-z][\w-]*)(?: ([a-z]+))?/gm)].map(([, name = '', sub = '']) =>
+        groups.has(name) ? `${name} ${sub}` : name,
+      ),
+    );
+    expect(named).toEqual(expect.arrayContaining(['preview', 'state rebuild']));
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 });
 
-test('every command that the documents name exists', () => {
-  const program = new Command();
-  addCommands(program, () => undefined);
-  const known = program.commands.map((command) => command.name());
-  const named = [...DOCUMENTS.values()].flatMap((text) =>
-    [...text.matchAll(/(?:^|`|npx |-- )rollcall ([a-z][\w-]*)/gm)].map(([, name]) => name),
-  );
-  expect(named).toContain('preview');
-  expect(named.filter((name) => !known.includes(name ?? ''))).toEqual([]);
+test('each point of the promise in the README links to the test that is named after it', () => {
+  const promise = textOf('README.md').split('## The promise')[1]?.split('\n## ')[0] ?? '';
+  const points = promise.split(/^(?=\d+\. )|\n\n/m).filter((text) => /^\d+\. /.test(text));
+  const proven = points.map((point) => {
+    const number = Number.parseInt(point, 10);
+    const tests = [...point.matchAll(/\]\(([^)]+\.test\.ts)\)/g)].map(([, file = '']) =>
+      readFileSync(join(TOP, file), 'utf8'),
+    );
+    return tests.some((text) => text.includes(`describe('promise ${number}:`)) ? number : `${number} has no test`;
+  });
+  expect(proven).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });
 
-describe('the tables after three syncs from the demo API', () => {
+describe('the tables after some syncs from two demo APIs', () => {
   const HOUR = 3_600_000;
   let api: PylonApi;
+  let sales: PylonApi;
   let config: Config;
 
   async function read(sql: string): Promise<Row[]> {
-    const never = new AbortController().signal;
-    const session = await openWarehouse(config, 'read', { signal: never, waiting: () => undefined });
+    const { signal } = new AbortController();
+    const session = await openWarehouse(config, 'read', { signal, waiting: () => undefined });
     if (session === null) throw new Error('the syncs left no warehouse');
     try {
       return await Array.fromAsync(session.read({ sql, params: [] }));
@@ -140,11 +169,11 @@ describe('the tables after three syncs from the demo API', () => {
   }
 
   /** One sync, as if it ran so many hours ago. */
-  async function syncAgo(hours: number): Promise<void> {
+  async function syncAgo(hours: number, connection = 'support'): Promise<void> {
     const silent = { page: () => undefined, waiting: () => undefined, note: () => undefined, warn: () => undefined };
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - hours * HOUR });
     try {
-      const deps = depsOf(config, connectionOf(config, 'support'), silent, new AbortController().signal);
+      const deps = depsOf(config, connectionOf(config, connection), silent, new AbortController().signal);
       const request = { kind: 'sync', trigger: 'command', scheduled_at: null, allowDeletes: false } as const;
       expect(await execute(deps, request)).toMatchObject({ outcome: 'ok', error: null });
     } finally {
@@ -154,18 +183,26 @@ describe('the tables after three syncs from the demo API', () => {
 
   beforeAll(async () => {
     api = await startPylon({ users: 300, seed: 7 });
-    config = await load(blocks('yaml', ['README.md'])[0]?.code.replace('region: us', `base_url: ${api.url}`) ?? '');
+    sales = await startPylon({ users: 20, seed: 8 });
+    const support = blocks('yaml', ['README.md'])[0]?.code.replace('region: us', `base_url: ${api.url}`) ?? '';
+    config = await load(`${support}\n  sales: { source: pylon, token: "\${SALES_TOKEN}", base_url: "${sales.url}" }\n`);
     const { world } = api;
     const admin = world.roles().find((role) => role.slug === 'admin');
     const member = world.roles().find((role) => role.slug === 'member');
     if (admin === undefined || member === undefined) throw new Error('the demo has lost its default roles');
+    sales.world.setTeams([]);
+    sales.world.add({ name: 'Forgotten Account', email: 'leaving.soon@acme.test' });
+    const { id: off } = sales.world.add({ name: 'R. Newcomer', email: 'robin.newcomer@acme.test' });
+    await syncAgo(217, 'sales');
     const leaver = world.add({ name: 'Leaving Soon', email: 'leaving.soon@acme.test' });
     world.add({ name: 'Staying On', email: 'staying.on@acme.test' });
-    await syncAgo(9 * 24);
+    await syncAgo(216);
+    sales.world.deactivate(off);
+    await syncAgo(50, 'sales');
     world.remove(leaver.id);
     const robin = world.add({ name: 'Robin Newcomer', email: 'robin.newcomer@acme.test', role_id: member.id });
     world.setTeams([{ id: 't-1', name: 'Night shift', members: [robin.id] }]);
-    await syncAgo(2);
+    await syncAgo(48);
     world.changeRole(robin.id, admin.id);
     api.faults.add({ when: { path: '/users' }, answer: { kind: 'record', json: '{"id":"u-broken","name":{}}' } });
     await syncAgo(1);
@@ -173,6 +210,7 @@ describe('the tables after three syncs from the demo API', () => {
 
   afterAll(async () => {
     await api.close();
+    await sales.close();
   });
 
   const robin = { connection: 'support', name: 'Robin Newcomer', email: 'robin.newcomer@acme.test' };
@@ -198,22 +236,32 @@ describe('the tables after three syncs from the demo API', () => {
       ]);
       expect(rows[0]?.valid_to).toBe(rows[1]?.valid_from);
     },
-    'What did the table look like last Sunday?': (rows) => {
+    'What did the table look like at a time?': (rows) => {
       const names = rows.map(({ name }) => name);
       expect(names).toEqual(expect.arrayContaining(['Leaving Soon', 'Staying On']));
       expect(names).not.toContain(robin.name);
     },
     'Which accounts does one person have?': (rows) =>
-      expect(rows).toMatchObject([{ email: robin.email, connection: 'support', active: 'true', deleted_at: null }]),
+      expect(rows).toMatchObject([
+        { email: robin.email, connection: 'sales', active: 'false', deleted_at: null },
+        { email: robin.email, connection: 'support', active: 'true', deleted_at: null },
+      ]),
+    'Deactivated or gone here, but active there?': (rows) =>
+      expect(rows).toMatchObject([
+        { email: 'leaving.soon@acme.test', off_in: 'support', deleted_at: expect.any(String), active_in: 'sales' },
+        { email: robin.email, off_in: 'sales', deleted_at: null, active_in: 'support' },
+      ]),
     'Who is in which team?': (rows) =>
       expect(rows).toEqual([{ team: 'Night shift', name: robin.name, email: robin.email }]),
     'What could not be loaded, and why?': (rows) =>
       expect(rows).toMatchObject([{ user_id: 'u-broken', reason: 'name: expected a text, got an object' }]),
     'How did the last runs go?': (rows) =>
       expect(rows).toMatchObject([
-        { outcome: 'ok', rejected: 1, updated: 1 },
-        { outcome: 'ok', inserted: 1, deleted: 1 },
-        { outcome: 'ok', updated: 0, deleted: 0 },
+        { connection: 'support', outcome: 'ok', rejected: 1, updated: 1 },
+        { connection: 'support', outcome: 'ok', inserted: 1, deleted: 1 },
+        { connection: 'sales', outcome: 'ok', updated: 1, deleted: 0 },
+        { connection: 'support', outcome: 'ok', updated: 0, deleted: 0 },
+        { connection: 'sales', outcome: 'ok', updated: 0, deleted: 0 },
       ]),
   };
 
@@ -239,8 +287,9 @@ describe('the tables after three syncs from the demo API', () => {
     };
     const [, ...sections] = textOf('docs/tables.md').split(/^## /m);
     const documented = sections.flatMap((section) => {
-      const rows = [...section.matchAll(/^\| `(\w+)` \| (\w+) \|/gm)];
-      return rows.map(([, column, type = '']) => `${section.split('\n', 1)[0]}.${column} ${types[type]}`);
+      return [...section.matchAll(/^\| `(\w+)` \| (\w+) \|/gm)].map(
+        ([, column, type = '']) => `${section.split('\n', 1)[0]}.${column} ${types[type]}`,
+      );
     });
     const columns = await read(
       "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal",

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { change, expectOk, idsOf, makeStage } from '../support/stage.ts';
+
+describe('promise 5: a record that cannot be loaded is quarantined, and the others of its page and batch load', () => {
+  test('records without an id, no objects, and values of the wrong type are kept with their reason', async () => {
+    const stage = makeStage();
+    stage.world.oddities.push({ name: 'nobody' }, 'no object', 17, null);
+    change(stage.world, 'u4', { name: ['no', 'text'] });
+    const run = await stage.sync();
+    expectOk(run);
+    expect(run.counts).toMatchObject({ inserted: 11, rejected: 5, seen: 12 });
+    const rows = await stage.query(
+      'select user_id, reason, payload, replayed_at, run_id from rejected_records order by payload',
+    );
+    const noObject = { user_id: null, reason: expect.stringMatching(/not an object/) };
+    const noText = { user_id: 'u4', reason: expect.stringMatching(/^name: expected a text/) };
+    expect(rows.map(({ user_id, reason, payload }) => ({ user_id, reason, payload }))).toEqual([
+      { ...noObject, payload: '"no object"' },
+      { ...noObject, payload: '17' },
+      { ...noObject, payload: 'null' },
+      { ...noText, payload: expect.stringContaining('"u4"') },
+      { user_id: null, reason: expect.stringMatching(/without an id/), payload: '{"name":"nobody"}' },
+    ]);
+    for (const row of rows) expect(row).toMatchObject({ replayed_at: null, run_id: run.run_id });
+    expect(await stage.live()).toEqual(idsOf(stage.world).filter((id) => id !== 'u4'));
+  });
+
+  test('a value that the warehouse cannot convert quarantines its row, and the batch loads', async () => {
+    const stage = makeStage();
+    change(stage.world, 'u4', { created_at: 'the day before yesterday' });
+    const run = await stage.sync();
+    expectOk(run);
+    expect(run.counts).toMatchObject({ seen: 12, inserted: 11, rejected: 1, unchanged: 0 });
+    const rows = await stage.query('select user_id, reason from rejected_records');
+    expect(rows).toEqual([{ user_id: 'u4', reason: expect.stringMatching(/^created_at: .*cannot convert/) }]);
+    expect(await stage.live()).not.toContain('u4');
+  });
+
+  test('a user with a row keeps it as it was while his new record cannot be loaded', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    change(stage.world, 'u4', { created_at: 'nonsense', name: 'Unloadable' });
+    const run = await stage.sync();
+    expect(run).toMatchObject({ outcome: 'ok', counts: { updated: 0, rejected: 1, unchanged: 11, deleted: 0 } });
+    const row = await stage.query("select name, deleted_at from users where user_id = 'u4'");
+    expect(row).toEqual([{ name: expect.stringMatching(/^Name /), deleted_at: null }]);
+  });
+
+  test('a sound record after a refused one is counted as what it does to the row', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    change(stage.world, 'u4', { created_at: 'nonsense' });
+    await stage.sync();
+    change(stage.world, 'u4', { created_at: '2026-01-02T03:04:05Z' });
+    const run = await stage.sync();
+    expect(await stage.ops('u4')).toEqual(['insert']);
+    expect(run.counts).toMatchObject({ updated: 0, inserted: 0, unchanged: 12 });
+  });
+
+  test('a user who comes back with a refused record and then with a sound one is restored once', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    change(stage.world, 'u4', {}, 'gone');
+    await stage.sync();
+    change(stage.world, 'u4', { created_at: 'nonsense' }, 'listed');
+    expectOk(await stage.sync());
+    expect(await stage.live()).not.toContain('u4');
+    change(stage.world, 'u4', { created_at: '2026-01-02T03:04:05Z' });
+    const run = await stage.sync();
+    expect(run.counts).toMatchObject({ restored: 1, inserted: 0 });
+    expect(await stage.ops('u4')).toEqual(['insert', 'delete', 'restore']);
+  });
+
+  test('the same payload is quarantined once, however often it is listed', async () => {
+    const stage = makeStage();
+    stage.world.oddities.push({ name: 'nobody' });
+    change(stage.world, 'u4', { created_at: 'nonsense' });
+    for (let runs = 0; runs < 3; runs += 1) expectOk(await stage.sync());
+    expect(await stage.query('select count(*) as n from rejected_records')).toEqual([{ n: 2 }]);
+  });
+
+  test('a refused record counts as seen: its user is not missing', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    change(stage.world, 'u4', { name: ['no text'] });
+    const run = await stage.sync({ asked: (request) => expect(request).toBe('page') });
+    expect(run).toMatchObject({ outcome: 'ok', counts: { seen: 12, deleted: 0 }, kept: { unproven: 0 } });
+  });
+
+  test('what was quarantined before a ledger was restored from a backup is in the tables', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    const backup = stage.keepLedger();
+    change(stage.world, 'u1', { name: 'Renamed' });
+    await stage.sync();
+    stage.restoreLedger(backup);
+    stage.world.oddities.push({ name: 'nobody' });
+    expectOk(await stage.sync());
+    expect(await stage.query('select payload from rejected_records')).toEqual([{ payload: '{"name":"nobody"}' }]);
+  });
+
+  test('a record that waits in the open batch when the ledger is rebuilt is quarantined all the same', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    stage.world.oddities.push({ name: 'nobody' });
+    const failed = await stage.sync({ plan: { point: 'before transact', nth: 1, does: 'fail' } });
+    expect(failed.outcome).toBe('failed');
+    await stage.engine.tamper("update rollcall_state set epoch = 'another host'");
+    expectOk(await stage.sync());
+    expect(await stage.query('select payload from rejected_records')).toEqual([{ payload: '{"name":"nobody"}' }]);
+  });
+});
