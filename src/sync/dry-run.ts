@@ -33,7 +33,14 @@ async function look(
   const { reader, close } = deps.connect(counts);
   const { journal: copy } = await deps.ledger.open();
   const account = (await reader.account()).id;
-  const recovery: Recovery = { deps, journal: copy, recipe: recipeOf(deps.settings), account, counts };
+  const recovery: Recovery = {
+    deps,
+    journal: copy,
+    recipe: recipeOf(deps.settings),
+    account,
+    counts,
+    record: () => undefined,
+  };
   try {
     await recoverCopy(recovery);
     const journal = noting(recovery.journal, noted);

@@ -14,6 +14,8 @@ export interface Recovery {
   readonly recipe: string;
   readonly account: string;
   readonly counts: Counts;
+  /** Writes the run as it is into the ledger: a killed process leaves what it did. */
+  record(journal: Journal): void;
 }
 
 /** A new life of a ledger. */

@@ -82,9 +82,11 @@ function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null):
 
 /** An ordinary crash between apply and promotion: the warehouse has the batch that is sealed here. */
 async function promoteSealed(r: Recovery, state: StateRow | null): Promise<void> {
-  const effects = await promoteIfApplied(r.journal, state);
+  const effects = await promoteIfApplied(r.journal, state, (done) => {
+    addBatch(r.counts, done);
+    r.record(r.journal);
+  });
   if (effects === null) return;
-  addBatch(r.counts, effects);
   r.deps.observer.note('batch promoted', { connection: r.deps.settings.name, seq: r.journal.facts().seq });
 }
 

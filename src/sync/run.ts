@@ -52,7 +52,14 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
   const { counts, run_id } = run;
   const account = (await reader.account()).id;
   const recipe = recipeOf(deps.settings);
-  const recovery: Recovery = { deps, journal: progress.journal, recipe, account, counts };
+  const recovery: Recovery = {
+    deps,
+    journal: progress.journal,
+    recipe,
+    account,
+    counts,
+    record: (journal) => journal.saveRun(run, false),
+  };
   await recovered(recovery, progress, recover);
   const record = (): void => progress.journal.saveRun(run, false);
   const following = (): Following => ({

@@ -4,10 +4,14 @@ import type { StateRow } from '../contract/warehouse.ts';
 import type { Deps } from './settings.ts';
 
 /** Promotes the sealed batch when the warehouse's state says that it has it. Null when there is nothing to promote. */
-export async function promoteIfApplied(journal: Journal, state: StateRow | null): Promise<Effects | null> {
+export async function promoteIfApplied(
+  journal: Journal,
+  state: StateRow | null,
+  record: (effects: Effects) => void = () => undefined,
+): Promise<Effects | null> {
   const batch = journal.sealed();
   const applied = batch !== null && state?.batch_id === batch.batch_id && state.epoch === journal.facts().epoch;
-  return applied ? journal.promote(batch) : null;
+  return applied ? journal.promote(batch, record) : null;
 }
 
 /** The same, asking the warehouse: for whoever drops what is pending and must not drop what was applied. */

@@ -87,7 +87,14 @@ async function rebuild(config: Config, connection: Connection, deps: ReturnType<
   try {
     const { journal } = await deps.ledger.open();
     const account = journal.facts().account ?? '';
-    const recovery = { deps, journal, recipe: recipeOf(connection), account, counts: noCounts() };
+    const recovery = {
+      deps,
+      journal,
+      recipe: recipeOf(connection),
+      account,
+      counts: noCounts(),
+      record: () => undefined,
+    };
     try {
       await rebuildNow(recovery, 'it was asked for');
       return recovery.journal.facts().live;
