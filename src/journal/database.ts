@@ -80,7 +80,8 @@ export function openPlain(file: string, connection: string, timeout: number): Be
 
 /** Opens a ledger file and brings it to this program's layout. Throws SQLite's own error for an unreadable file. */
 export function openDatabase(file: string, connection: string, source: string): BetterSqlite3.Database {
-  const db = new BetterSqlite3(file);
+  // Long enough for the thread that indexes a large ledger.
+  const db = new BetterSqlite3(file, { timeout: 60_000 });
   try {
     db.pragma('journal_mode = wal');
     db.pragma('synchronous = full');

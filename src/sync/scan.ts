@@ -75,6 +75,8 @@ async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard:
     active: chunk.active,
     unlessSeen: chunk.unlessSeen ?? false,
   });
+  // With the last page the ledger indexes its users in a thread of its own: nothing else may write to it meanwhile.
+  if (chunk.last) await rules.settle();
   await journal.step({ ...diff, place: { cursor: chunk.resume, first, last: chunk.last } });
   counts.rejected += diff.bad;
   work.badSeen += diff.badSeen;
