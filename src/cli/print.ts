@@ -52,7 +52,7 @@ export function table(names: readonly string[], rows: readonly (readonly unknown
 
 /** A run as `--json` prints it. */
 export function runObject(run: Run): Record<string, unknown> {
-  const { connection, run_id, kind, outcome, counts, kept, warnings, error } = run;
+  const { connection, run_id, kind, outcome, counts, kept, warnings, usage, error } = run;
   return {
     connection,
     run_id,
@@ -61,6 +61,7 @@ export function runObject(run: Run): Record<string, unknown> {
     ...counts,
     ...(kept.unproven + kept.inactive > 0 ? { kept } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
+    ...(usage === null ? {} : { usage }),
     ...(error === null ? {} : { error }),
   };
 }

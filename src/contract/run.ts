@@ -28,6 +28,20 @@ export interface Counts {
   duration_ms: number;
 }
 
+/** What a run used of a warehouse that bills; a warehouse that says nothing of it reports none. */
+export interface Usage {
+  /** Rows that loads and statements wrote, staging included. */
+  rows: number;
+  /** Bytes handed over for loading. */
+  bytes: number;
+  /** Bytes that the warehouse charges for (BigQuery). */
+  bytes_billed: number;
+  /** Slot time in ms (BigQuery). */
+  slot_ms: number;
+  /** Ids of the jobs (BigQuery) or queries (Snowflake), oldest first, to look them up in the warehouse's own history. */
+  jobs: string[];
+}
+
 /** A run's error as `--json`, `sync_runs` and alerts show it. */
 export interface RunError {
   readonly kind: ErrorKind;
@@ -52,6 +66,8 @@ export interface Run {
   /** Rows kept although the listing did not return them. */
   readonly kept: { readonly unproven: number; readonly inactive: number };
   readonly warnings: readonly string[];
+  /** Null where the warehouse reports no usage, or was not used. */
+  readonly usage: Usage | null;
   readonly error: RunError | null;
 }
 

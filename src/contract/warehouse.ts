@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import type { Dialect } from './dialect.ts';
+import type { Usage } from './run.ts';
 
 /** A value bound to a `?`. Times travel as text. */
 export type Param = string | number | boolean | null;
@@ -66,6 +67,8 @@ export interface Session {
   read(query: Statement): AsyncIterable<Row>;
   /** Statements so far that loaded, changed or scanned data. */
   statements(): number;
+  /** What was used so far, where the warehouse bills by use; null or absent where there is nothing to report. */
+  usage?(): Usage | null;
   close(): Promise<void>;
 }
 

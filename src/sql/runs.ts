@@ -16,6 +16,7 @@ function values(run: Run): Record<string, Param> {
     started_at: run.started_at,
     finished_at: run.finished_at,
     ...counts,
+    usage: run.usage === null ? null : JSON.stringify(run.usage),
     error: run.error === null ? null : `${run.error.kind}: ${run.error.message}`,
   };
 }

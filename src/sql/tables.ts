@@ -95,6 +95,7 @@ export const SYNC_RUNS: Table = {
     ...of('text', 'run_id', 'connection', 'source', 'kind', 'trigger', 'outcome'),
     ...of('timestamp', 'scheduled_at', 'started_at', 'finished_at'),
     ...of('integer', ...COUNT_COLUMNS),
+    ...of('json', 'usage'),
     ...of('text', 'error'),
   ],
 };

@@ -135,14 +135,13 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
 
 /** Applies a sealed batch and promotes it. */
 export async function applySealed(work: ApplyWork, batch: Batch): Promise<void> {
-  const { deps, counts } = work;
+  const { deps } = work;
   const session = await deps.open('write');
   if (session === null) throw new Error('a warehouse opened for writing is never absent');
   const started = performance.now();
   try {
     await applyIn(work, session, batch);
   } finally {
-    counts.statements += session.statements();
     await session.close();
   }
   deps.observer.note('batch applied', {

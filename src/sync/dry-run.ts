@@ -6,6 +6,7 @@ import { columnRules } from './columns.ts';
 import { recipeOf } from './fingerprint.ts';
 import { diffRules } from './follow.ts';
 import type { Following } from './following.ts';
+import { metered } from './metering.ts';
 import type { Recovery } from './rebuild.ts';
 import { recoverCopy } from './recover.ts';
 import { stageRefs } from './refs.ts';
@@ -86,7 +87,7 @@ export async function dryRun(deps: Deps, allowDeletes: boolean): Promise<DryRun>
     counts: { ...run.counts, duration_ms: Math.round(performance.now() - started) },
   });
   try {
-    const copied = { ...deps, ledger: await deps.ledger.copy(folder) };
+    const copied = { ...metered(deps, run.counts).deps, ledger: await deps.ledger.copy(folder) };
     const seen = await look(copied, run, noted, allowDeletes);
     return { run: { ...run, ...seen, ...ended(), outcome: 'ok' }, samples: await samplesOf(deps, noted) };
   } catch (error) {

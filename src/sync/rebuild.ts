@@ -21,7 +21,7 @@ export interface Recovery {
 /** A new life of a ledger. */
 export const mintEpoch = (): string => randomBytes(8).toString('hex');
 
-/** Opens the warehouse for a piece of work; its statements are the run's. */
+/** Opens the warehouse for a piece of work. */
 export async function withSession<T>(
   r: Recovery,
   access: 'read' | 'write',
@@ -31,7 +31,6 @@ export async function withSession<T>(
   try {
     return await work(session);
   } finally {
-    r.counts.statements += session?.statements() ?? 0;
     await session?.close();
   }
 }

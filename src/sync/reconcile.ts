@@ -2,14 +2,13 @@ import { countRows } from '../sql/state.ts';
 import type { Following } from './following.ts';
 
 /** Live rows of the connection in the warehouse; null when there is no warehouse to ask. */
-async function liveRows({ deps, counts }: Following): Promise<number | null> {
+async function liveRows({ deps }: Following): Promise<number | null> {
   const session = await deps.open('read');
   if (session === null) return null;
   try {
     const [row] = await Array.fromAsync(session.read(countRows(deps.warehouse.dialect, deps.settings.name)));
     return Number(row?.live);
   } finally {
-    counts.statements += session.statements();
     await session.close();
   }
 }

@@ -22,6 +22,7 @@ export function newRun(
     counts: noCounts(),
     kept: { unproven: 0, inactive: 0 },
     warnings: [],
+    usage: null,
     error: null,
   };
 }

@@ -18,7 +18,7 @@ const TURN = 500;
 
 /** Users whose accounts the warehouse has as off: a lookup does not say, and the next scan tells. */
 async function inactive(f: Following, user_ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const { deps, counts } = f;
+  const { deps } = f;
   if (!deps.settings.source.impliesActive) return new Set();
   const session = await deps.open('read');
   if (session === null) return new Set();
@@ -28,7 +28,6 @@ async function inactive(f: Following, user_ids: readonly string[]): Promise<Read
     );
     return new Set(rows.map((row) => String(row.user_id)));
   } finally {
-    counts.statements += session.statements();
     await session.close();
   }
 }

@@ -1,5 +1,5 @@
 import type { Journal } from '../contract/journal.ts';
-import type { Run, RunKind, Trigger } from '../contract/run.ts';
+import type { Run, RunKind, Trigger, Usage } from '../contract/run.ts';
 import type { Chosen, Reader } from '../contract/source.ts';
 import { locate, RollcallError } from '../errors.ts';
 import { writeRun } from '../sql/runs.ts';
@@ -7,6 +7,7 @@ import { applyBatch } from './apply.ts';
 import { recipeOf } from './fingerprint.ts';
 import { applying, followListing } from './follow.ts';
 import type { Following } from './following.ts';
+import { metered } from './metering.ts';
 import type { Recovery } from './rebuild.ts';
 import { rebuildNow, recover } from './recover.ts';
 import { replay } from './replay.ts';
@@ -113,9 +114,9 @@ function closeInterrupted(journal: Journal): void {
   }
 }
 
-/** Writes the rows of runs at once where that costs nothing; elsewhere they go with the next batch. */
-async function sendRuns(deps: Deps, journal: Journal): Promise<void> {
-  if (!deps.warehouse.freeWrites) return;
+/** Writes the rows of runs at once where that costs nothing, or the warehouse is at work for this run anyway; else they go with the next batch. */
+async function sendRuns(deps: Deps, journal: Journal, applied: boolean): Promise<void> {
+  if (!deps.warehouse.freeWrites && !applied) return;
   const unsent = journal.unsentRuns().filter((run) => run.outcome !== null);
   if (unsent.length === 0 || journal.facts().layout === null) return;
   const session = await deps.open('write');
@@ -149,15 +150,27 @@ function save(deps: Deps, { journal }: Progress, ended: Run, failure: unknown): 
   }
 }
 
-async function finish(deps: Deps, progress: Progress, failure: unknown, ms: number): Promise<Run> {
+/** Time in ms, and what the warehouse says it did. */
+interface Used {
+  readonly ms: number;
+  readonly usage: Usage | null;
+}
+
+async function finish(deps: Deps, progress: Progress, failure: unknown, used: Used): Promise<Run> {
   const { journal, kept, warnings } = progress;
+  const { usage, ms } = used;
   const counts = { ...progress.run.counts, duration_ms: Math.round(ms) };
   const finished_at = new Date().toISOString();
-  const run = save(deps, progress, { ...progress.run, outcome: 'ok', finished_at, counts, kept, warnings }, failure);
+  const run = save(
+    deps,
+    progress,
+    { ...progress.run, outcome: 'ok', finished_at, counts, kept, warnings, usage },
+    failure,
+  );
   // Whoever held the warehouse for so long holds it still: the row goes with the next run.
   if (failure instanceof RollcallError && failure.kind === 'busy') return run;
   try {
-    await sendRuns(deps, journal);
+    await sendRuns(deps, journal, run.counts.batches > 0);
   } catch (error) {
     const { message } = locate(error, deps.settings.name, 'sync_runs');
     deps.observer.warn(`${deps.settings.name}: the run's row will be written with the next run: ${message}`);
@@ -171,17 +184,18 @@ async function underLease(deps: Deps, request: RunRequest, started: number): Pro
   if (broken !== null) observer.warn(`${settings.name}: the ledger was unreadable; it is kept as ${broken}`);
   else if (fresh) observer.note('ledger made', { connection: settings.name });
   const progress = begin(deps, request, journal);
+  const meter = metered(deps, progress.run.counts);
   try {
     let failure: unknown = null;
     const { reader, close } = deps.connect(progress.run.counts);
     try {
-      await body(deps, request, progress, reader);
+      await body(meter.deps, request, progress, reader);
     } catch (error) {
       failure = error;
     } finally {
       close();
     }
-    return await finish(deps, progress, failure, performance.now() - started);
+    return await finish(deps, progress, failure, { ms: performance.now() - started, usage: meter.usage() });
   } finally {
     progress.journal.close();
   }

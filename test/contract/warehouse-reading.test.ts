@@ -193,6 +193,7 @@ describe.each(Object.values(warehouses))('$name: rows of runs', (warehouse) => {
     counts: noCounts(),
     kept: { unproven: 0, inactive: 0 },
     warnings: [],
+    usage: null,
     error: null,
   };
 

@@ -45,6 +45,8 @@ export interface Engine {
   readonly warehouse: string;
   run(asked: Asked): Promise<EngineRun>;
   query(sql: string): Promise<Row[]>;
+  /** Several queries over one opening of the warehouse. */
+  queries(...sqls: readonly string[]): Promise<readonly Row[][]>;
   /** Changes the warehouse behind the engine's back. */
   tamper(...statements: readonly string[]): Promise<void>;
   remove(): void;
@@ -154,14 +156,17 @@ export function makeEngine(warehouse?: string): Engine {
     state,
     warehouse: file,
     run: (asked) => runIn(engine, asked),
-    query: async (sql) => {
+    query: async (sql) => (await engine.queries(sql))[0] ?? [],
+    queries: async (...sqls) => {
       const session = await duckdb.open(options(file), 'read', context);
       if (session === null) throw new Error('there is no warehouse yet');
+      const found: Row[][] = [];
       try {
-        return await Array.fromAsync(session.read({ sql, params: [] }));
+        for (const sql of sqls) found.push(await Array.fromAsync(session.read({ sql, params: [] })));
       } finally {
         await session.close();
       }
+      return found;
     },
     tamper: async (...statements) => {
       const session = await duckdb.open(options(file), 'write', context);

@@ -171,6 +171,7 @@ export function runOf(run_id: string, started_at: string, changes: Partial<Run> 
     counts: noCounts(),
     kept: { unproven: 0, inactive: 0 },
     warnings: [],
+    usage: null,
     error: null,
     ...changes,
   };

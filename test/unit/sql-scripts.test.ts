@@ -83,6 +83,7 @@ describe.each(Object.values(warehouses))('parameters for $name', ({ dialect }) =
     counts: noCounts(),
     kept: { unproven: 0, inactive: 0 },
     warnings: [],
+    usage: null,
     error: null,
   } as const;
 
