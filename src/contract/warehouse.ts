@@ -26,6 +26,8 @@ export interface TableIdentity {
   readonly tables: string;
   /** Live rows of the connection in `users`, or rows of all connections where metadata tells no more; null where nothing does. */
   readonly rows: number | null;
+  /** Of `roles`, `teams` and `rejected_records`, those without a row of the connection (or of anybody, where metadata tells no more). */
+  readonly empty?: readonly string[];
   /** The connection's row of `rollcall_state`; null when there is none. Undefined where reading it is not free. */
   readonly state?: StateRow | null;
 }

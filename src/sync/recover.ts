@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { noEffects } from '../contract/effects.ts';
 import type { Session, StateRow, TableIdentity } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { layout } from '../sql/ddl.ts';
@@ -6,6 +7,7 @@ import { restoreUsers } from '../sql/restore.ts';
 import { readState } from '../sql/state.ts';
 import { addBatch } from './apply.ts';
 import { isNewer } from './fingerprint.ts';
+import { rejectLine } from './lines.ts';
 import {
   differs,
   type Mismatch,
@@ -17,6 +19,7 @@ import {
   takeOver,
   withSession,
 } from './rebuild.ts';
+import { refsLost } from './refs.ts';
 import { promoteIfApplied } from './settle.ts';
 
 /** Statements that make the tables as they should be, and a hash of them: run only when it is not the last one run. */
@@ -131,6 +134,23 @@ async function claimFirst(r: Recovery): Promise<void> {
   if (found) await rebuild(r, null, differs('its rows are there, but its state is not'));
 }
 
+/** So many quarantined records are sent again at most. */
+const RESENT = 10_000;
+
+/** Emptied tables beside `users` are filled again with the next batch. */
+async function resend({ journal }: Recovery, empty: readonly string[]): Promise<void> {
+  // What waits may be what is not there yet.
+  if (journal.sealed() !== null || journal.openBatch().lines > 0) return;
+  if (refsLost(journal.facts().refs, empty)) journal.note({ refs: null });
+  if (!empty.includes('rejected_records')) return;
+  const lines = journal
+    .rejected(RESENT)
+    .filter(({ replayed_at }) => replayed_at === null)
+    .map(rejectLine);
+  if (lines.length > 0)
+    await journal.step({ lines, moves: [], seen: [], rejected: [], effects: noEffects(), place: null });
+}
+
 /** Makes ledger and warehouse agree before anything is scanned; `r.journal` may be another one afterwards. */
 export async function recover(r: Recovery): Promise<void> {
   let { identity, state } = await look(r);
@@ -157,6 +177,7 @@ export async function recover(r: Recovery): Promise<void> {
     return;
   }
   if (state === null) await claimFirst(r);
+  else await resend(r, identity.empty ?? []);
   r.journal.note({ account: r.account, tables: identity.tables });
 }
 

@@ -13,10 +13,17 @@ function ruled(team: Team, rules: ColumnRules): Team {
   return { ...team, raw: { ...team.raw, users: users.map((user) => (isObject(user) ? rules(user) : user)) } };
 }
 
+/** What is listed of roles and teams is no longer in their tables. */
+export function refsLost(staged: string | null, empty: readonly string[]): boolean {
+  const [roles, teams] = (staged ?? '').split('.').map(Number);
+  return (empty.includes('roles') && Number(roles) > 0) || (empty.includes('teams') && Number(teams) > 0);
+}
+
 /** Puts the roles and teams into the open batch when they are not the ones last staged. */
 export async function stageRefs(journal: Journal, refs: Refs, rules: ColumnRules): Promise<void> {
   const lines = refsLines({ ...refs, teams: new Map([...refs.teams].map(([id, team]) => [id, ruled(team, rules)])) });
-  const digest = hash('sha256', lines.map((line) => line.json).join('\n'));
+  const content = hash('sha256', lines.map((line) => line.json).join('\n'));
+  const digest = `${refs.roles.size}.${refs.teams.size}.${content}`;
   if (journal.facts().refs === digest) return;
   await journal.step({ lines, moves: [], seen: [], rejected: [], effects: noEffects(), place: null });
   journal.note({ refs: digest });

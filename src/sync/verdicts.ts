@@ -35,7 +35,8 @@ function markInactive(marks: Marks, rules: DiffRules, user: Known, found: JsonOb
   const active = source.impliesActive ? false : null;
   try {
     const fingerprint = `${recipe}:${contentHash(source, record, active, source.referred(record, refs))}`;
-    if (user.standing === 'inactive' && user.fingerprint === fingerprint) return;
+    // Nothing new, or what the warehouse refused before.
+    if (user.standing !== 'live' && user.fingerprint === fingerprint) return;
     const line = upsertLine(source.user(record, refs, active), jsonText(record), fingerprint, 0);
     add(marks, user, { fingerprint, standing: 'inactive' }, user.fingerprint === fingerprint ? null : line);
   } catch (error) {

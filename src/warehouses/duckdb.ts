@@ -3,7 +3,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { Access, Row, Script, SealedFile, Session, Statement, Warehouse } from '../contract/warehouse.ts';
 import { readState } from '../sql/state.ts';
-import { STAGING_COLUMNS, TABLES } from '../sql/tables.ts';
+import { REJECTED_RECORDS, ROLES, STAGING_COLUMNS, TABLES, TEAMS } from '../sql/tables.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
 import { explain, makeRoom, openFile } from './duckdb-open.ts';
 import { rowsOf } from './duckdb-rows.ts';
@@ -139,6 +139,17 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
   };
 }
 
+async function emptyTables(connection: DuckDBConnection, name: string): Promise<string[]> {
+  const tables = [ROLES, TEAMS, REJECTED_RECORDS].map((table) => table.name);
+  const counts = tables.map((table) => `exists (select 1 from ${table} where connection = ?)`);
+  const found = await connection.runAndReadAll(
+    `select ${counts.join(', ')}`,
+    tables.map(() => name),
+  );
+  const [row = []] = found.getRows();
+  return tables.filter((_, i) => row[i] !== true);
+}
+
 /** The tables' identity is theirs by the state row alone: the file is one, and no other metadata outlives a reopening. */
 async function identity(connection: DuckDBConnection, name: string) {
   const ours = TABLES.map((table) => duckdbDialect.literal(table.name)).join(', ');
@@ -151,12 +162,13 @@ async function identity(connection: DuckDBConnection, name: string) {
     [name],
   );
   const rows = Number(live.getRows()[0]?.[0]);
+  const empty = await emptyTables(connection, name);
   const { sql, params } = readState(duckdbDialect, name);
   const found = (await connection.runAndReadAll(sql, [...params])).getRows()[0];
-  if (found === undefined) return { tables: 'duckdb', rows, state: null };
+  if (found === undefined) return { tables: 'duckdb', rows, empty, state: null };
   const [epoch = '', seq, batch_id = '', recipe = '', account = '', updated_at = ''] = found.map(String);
   const state = { epoch, seq: Number(seq), batch_id, recipe, account, updated_at };
-  return { tables: 'duckdb', rows, state };
+  return { tables: 'duckdb', rows, empty, state };
 }
 
 /** A file without a byte is what a crash leaves that came before the first one. */

@@ -31,6 +31,9 @@ async function expectNothingNew(stage: Stage, before: readonly unknown[]): Promi
   return run;
 }
 
+/** What says when a row was written, and by which run. */
+const TIMES: Readonly<Record<string, string>> = { rejected_records: 'run_id, rejected_at' };
+
 const tables = async (stage: Stage) => [await stage.query(TIMELESS), await stage.query(KEPT), await logOf(stage)];
 
 afterEach(() => {
@@ -127,6 +130,26 @@ describe('promise 7: the ledger is a cache of the truth', () => {
       expect((await stage.sync()).counts.statements).toBe(0);
     },
   );
+
+  test.each([
+    ['emptied', 'delete from'],
+    ['dropped', 'drop table'],
+  ])('roles, teams and rejected records that were %s are filled again by the next run, once', async (_, sql) => {
+    const stage = await played();
+    change(stage.world, 'u4', { name: ['no text'] });
+    expectOk(await stage.sync());
+    const beside = ['roles', 'teams', 'rejected_records'];
+    const rows = () =>
+      Promise.all(
+        beside.map((table) => stage.query(`select * exclude (${TIMES[table] ?? 'connection'}) from ${table}`)),
+      );
+    const before = await rows();
+    expect(before.map((found) => found.length)).toEqual([2, 1, 1]);
+    await stage.engine.tamper(...beside.map((table) => `${sql} ${table}`));
+    expectOk(await stage.sync());
+    expect(await rows()).toEqual(before);
+    expect((await stage.sync()).counts.statements).toBe(0);
+  });
 
   test('what changed while the users table was empty is logged as the change that it is', async () => {
     const stage = await played();
