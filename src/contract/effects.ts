@@ -47,6 +47,8 @@ function changed(from: string | null, to: string | null): boolean {
 
 /** What loading `next` does to a user whose row is `loaded`; null where nothing is left to do. */
 export function effect(loaded: Version, next: Version): keyof Effects | null {
+  // The row stays as it is.
+  if (next.standing === 'stale') return null;
   if (!hasRow(next)) return hasRow(loaded) ? 'deleted' : null;
   if (loaded.standing === 'gone') return 'restored';
   if (loaded.standing === 'rejected') return 'inserted';

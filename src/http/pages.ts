@@ -9,6 +9,8 @@ export interface PagePlan {
   request(cursor: string | null): Request;
   /** Key of the answer's array. */
   readonly items: string;
+  /** Pages after which it is taken for endless; for listings that the engine does not guard. */
+  readonly most?: number;
   /** Whether more follows, and where, as the answer says it. */
   more(
     envelope: JsonObject,
@@ -100,7 +102,7 @@ async function* onePage(
 /**
  * Reads a listing from its start (null) or from a cursor to its end, an answer at a time. An answer without its array is
  * never the end: where more is said to follow it is asked for again, a few times; else it is an error. A cursor that the
- * server refuses gives an error with `cursorRefused`. The guard against endless listings is the engine's.
+ * server refuses gives an error with `cursorRefused`. The guard against endless listings of users is the engine's.
  */
 export async function* cursorPages(io: Io, plan: PagePlan, from: string | null): AsyncGenerator<Page, void> {
   let cursor = from;
@@ -110,6 +112,8 @@ export async function* cursorPages(io: Io, plan: PagePlan, from: string | null):
     const result = yield* onePage(io, plan, cursor);
     if (result !== 'again') {
       if (result.next === null) return;
+      if (asked.size >= (plan.most ?? Number.POSITIVE_INFINITY))
+        throw bad(io, plan.request(cursor), `has more than ${plan.most} pages, as if it had no end`);
       if (asked.has(result.next)) throw bad(io, plan.request(cursor), 'gave the same cursor again');
       asked.add(result.next);
       cursor = result.next;

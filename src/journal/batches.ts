@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { addEffects, type Effects, noEffects } from '../contract/effects.ts';
@@ -40,6 +40,7 @@ export interface Batches {
   append(lines: readonly Line[], seq: number): Promise<Appended>;
   /** Inside the page's transaction. */
   record(appended: Appended, effects: Effects, at: string): void;
+  /** Null where there is none, or where it would change nothing: that one is dropped. */
   seal(epoch: string, run_id: string, now: () => string): Promise<Batch | null>;
   sealed(): Batch | null;
   refuse(user_ids: readonly string[]): void;
@@ -61,6 +62,13 @@ function asBatch(row: BatchRow, folder: string): Batch | null {
   return { seq, batch_id, run_id, recorded_at, path: join(folder, file), lines, bytes, longest, ...parsed(row) };
 }
 
+/** Its users are back at what the warehouse has, each of them: two records of one user that took turns in a listing. */
+function isIdle({ effects, ops }: Pick<OpenBatch, 'effects'> & { ops: ReadonlySet<string> }): boolean {
+  const { inserted, updated, restored, deleted, same } = effects;
+  const ofUsers = [...ops].every((op) => op === 'upsert' || op === 'delete' || op === 'purge');
+  return ofUsers && inserted + updated + restored + deleted + same === 0;
+}
+
 /** The lines as bytes, each with its ordinal. One buffer, no joined text: a page of lines is a few megabytes. */
 function render(lines: readonly Line[], from: number): { bytes: Buffer; longest: number } {
   const texts = lines.map(({ json }, i) => `{"n":"${from + i}",${json.slice(1)}\n`);
@@ -78,6 +86,11 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
   const replace = db.prepare(
     'insert or replace into batch (seq, file, lines, bytes, longest, opened_at, effects, ops) values (?, ?, ?, ?, ?, ?, ?, ?)',
   );
+  const name = db.prepare('update batch set batch_id = ?, run_id = ?, recorded_at = ? where seq = ?');
+  const drop = ({ seq, file }: BatchRow): void => {
+    db.prepare('delete from batch where seq = ?').run(seq);
+    rmSync(join(folder, file), { force: true });
+  };
   const asSealed = (): Batch | null => {
     const row = sealed.get();
     return row === undefined ? null : asBatch(row, folder);
@@ -118,17 +131,13 @@ export function makeBatches(db: BetterSqlite3.Database, spool: Spool, folder: st
       replace.run(seq, file, lines, bytes, longest, row?.opened_at ?? at, JSON.stringify(sum), [...ops].join(' '));
     },
     seal: async (epoch, run_id, now) => {
-      const already = asSealed();
       const row = open.get();
-      if (already !== null || row === undefined) return already;
-      const hash = await spool.hash(join(folder, row.file), row.bytes);
-      const batch_id = `${epoch}-${row.seq}-${hash.slice(0, 16)}`;
-      db.prepare('update batch set batch_id = ?, run_id = ?, recorded_at = ? where seq = ?').run(
-        batch_id,
-        run_id,
-        now(),
-        row.seq,
-      );
+      if (row === undefined || sealed.get() !== undefined) return asSealed();
+      if (isIdle(parsed(row))) drop(row);
+      else {
+        const hash = await spool.hash(join(folder, row.file), row.bytes);
+        name.run(`${epoch}-${row.seq}-${hash.slice(0, 16)}`, run_id, now(), row.seq);
+      }
       return asSealed();
     },
     sealed: asSealed,

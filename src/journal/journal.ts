@@ -110,11 +110,13 @@ function promote(p: Parts, batch: Batch, record: (effects: Effects) => void): Ef
 
 function listed(p: Parts): string | null {
   const seen = p.scans.seen();
+  let last: string | null = null;
   for (let num = 1; num < p.users.end(); num += 1) {
     const user = seen.has(num) ? p.users.get(num) : null;
     if (user?.standing === 'live') return user.user_id;
+    if (user?.standing === 'stale') last ??= user.user_id;
   }
-  return null;
+  return last;
 }
 
 function* missing(p: Parts): Iterable<Known> {

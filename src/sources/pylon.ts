@@ -78,10 +78,14 @@ async function* list(io: Io, both: boolean, from: string | null): AsyncIterable<
   }
 }
 
+/** Roles, teams and the answers to one search fill a few pages. */
+const MOST_PAGES = 200;
+
 async function listing(io: Io, path: string): Promise<JsonObject[]> {
   const plan: PagePlan = {
     request: (cursor) => ({ call: 'get', endpoint: `GET ${path}`, path, query: { cursor: cursor ?? undefined } }),
     items: 'data',
+    most: MOST_PAGES,
     more,
   };
   const found: JsonObject[] = [];
@@ -122,7 +126,12 @@ async function* find(io: Io, by: Chosen): AsyncIterable<JsonObject> {
     return;
   }
   for (const filter of emailFilters(by.emails)) {
-    const plan: PagePlan = { request: (cursor) => searchRequest(filter, PAGE_LIMIT, cursor), items: 'data', more };
+    const plan: PagePlan = {
+      request: (cursor) => searchRequest(filter, PAGE_LIMIT, cursor),
+      items: 'data',
+      most: MOST_PAGES,
+      more,
+    };
     for await (const page of cursorPages(io, plan, null)) yield* page.items.filter((item) => isObject(item));
   }
 }

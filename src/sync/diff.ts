@@ -83,6 +83,14 @@ function move(w: Work, known: Known, fresh: boolean, next: Version): void {
   w.moved.set(known.user_id, { ...known, ...next, waits: 'open' });
 }
 
+/** The newest record of a user is quarantined: his row, if he has one, is older than it. */
+function outdate(w: Work, known: Known, fresh: boolean): void {
+  if (fresh) move(w, known, true, UNKNOWN);
+  else if (known.waits === null && (known.standing === 'live' || known.standing === 'inactive')) {
+    move(w, known, false, { fingerprint: null, standing: 'stale' });
+  }
+}
+
 function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line } | { reason: string } {
   const raw = jsonText(record);
   if (raw.length > w.rules.maxRecordBytes) {
@@ -130,7 +138,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
   if ('reason' in hashed) {
     reject(w, hashed.kept, user_id, hashed.reason);
     w.badSeen += first ? 1 : 0;
-    if (fresh) move(w, known, true, UNKNOWN);
+    outdate(w, known, fresh);
     return;
   }
   const fingerprint = `${recipe}:${hashed.content}`;
@@ -146,7 +154,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
   if ('reason' in row) {
     reject(w, record, user_id, row.reason);
     w.badSeen += first ? 1 : 0;
-    if (fresh) move(w, known, true, UNKNOWN);
+    outdate(w, known, fresh);
     return;
   }
   const next: Version = { fingerprint, standing: 'live' };

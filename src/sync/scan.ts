@@ -47,7 +47,7 @@ function tooBad(work: ScanWork, what: string, setting: string): RollcallError {
   const { name } = work.deps.settings;
   return new RollcallError(
     'bad-data',
-    `${name}: ${what} could not be loaded; the run stops before the rest is believed. See why with rollcall query "select * from rejected_records"; quarantine.${setting} allows more`,
+    `${name}: ${what} could not be loaded; the run stops before the rest is believed. See why with \`rollcall rejected list ${name}\`; quarantine.${setting} allows more`,
     { connection: name, step: 'list users' },
   );
 }

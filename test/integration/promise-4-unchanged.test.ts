@@ -110,4 +110,24 @@ describe('promise 4: unchanged users cost nothing in the warehouse', () => {
     expect(run.counts).toMatchObject({ updated: 0, unchanged: 12 });
     expect(await stage.ops(second)).toEqual(['insert']);
   });
+
+  test('a user whom every listing has twice, with different content, costs nothing once he is loaded', async () => {
+    const stage = makeStage();
+    const [, second = ''] = stage.world.order;
+    stage.world.order.splice(10, 0, second);
+    let pages = 0;
+    const takingTurns = {
+      asked: () => {
+        pages += 1;
+        change(stage.world, second, { name: pages % 2 === 1 ? 'In the first page' : 'In a later one' });
+      },
+    };
+    for (let runs = 0; runs < 2; runs += 1) {
+      pages = 0;
+      expectOk(await stage.sync(takingTurns));
+    }
+    pages = 0;
+    const { counts } = await stage.sync(takingTurns);
+    expect(counts).toMatchObject({ batches: 0, statements: 0, updated: 0, unchanged: 12 });
+  });
 });

@@ -109,4 +109,31 @@ describe('promise 5: a record that cannot be loaded is quarantined, and the othe
     expectOk(await stage.sync());
     expect(await stage.query('select payload from rejected_records')).toEqual([{ payload: '{"name":"nobody"}' }]);
   });
+
+  test('a replay loads the newest record of a user whose row is older, and of nobody who was seen since', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    const long = 'x'.repeat(5000);
+    for (const id of ['u4', 'u5']) change(stage.world, id, { name: long });
+    const small = { settings: { quarantine: { page_ratio: 1, scan_ratio: 1, max_record_bytes: 4000 } } };
+    expect(await stage.sync(small)).toMatchObject({ outcome: 'ok', counts: { rejected: 2, updated: 0 } });
+    change(stage.world, 'u5', { name: 'Short again' });
+    expect(await stage.sync(small)).toMatchObject({ outcome: 'ok', counts: { rejected: 1, updated: 1 } });
+    const { run } = await stage.run({ request: { kind: 'resync', chosen: 'rejected' } });
+    expect(run).toMatchObject({ outcome: 'ok', counts: { updated: 1 } });
+    expect(await stage.query("select user_id, name from users where user_id in ('u4', 'u5') order by 1")).toEqual([
+      { user_id: 'u4', name: long },
+      { user_id: 'u5', name: 'Short again' },
+    ]);
+    expect((await stage.sync()).counts).toMatchObject({ statements: 0, unchanged: 12 });
+  });
+
+  test('a user whose every listed record is bad still proves that the server is well', async () => {
+    const stage = makeStage({ users: 3 });
+    await stage.sync();
+    change(stage.world, 'u1', { name: ['no text'] });
+    change(stage.world, 'u2', { name: ['no text'] });
+    change(stage.world, 'u3', {}, 'gone');
+    expect(await stage.sync()).toMatchObject({ outcome: 'ok', counts: { deleted: 1, rejected: 2 } });
+  });
 });

@@ -29,7 +29,7 @@ async function missingTwo(): Promise<Journal> {
 }
 
 async function keepInactive(journal: Journal, ...user_ids: string[]): Promise<void> {
-  for (const user_id of user_ids) await moveUser(journal, user_id, { fingerprint: print('a'), standing: 'inactive' });
+  for (const user_id of user_ids) await moveUser(journal, user_id, { fingerprint: print('off'), standing: 'inactive' });
   await applyOpen(journal);
 }
 

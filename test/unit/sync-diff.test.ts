@@ -146,10 +146,11 @@ describe('a record that cannot be loaded is quarantined with its reason', () => 
     expect(diff.badSeen).toBe(1);
   });
 
-  test('and the row of a known user stays as it is', async () => {
+  test('and the row of a known user stays as it is, older than what is quarantined', async () => {
     const journal = memoryJournal({ known: [knownUser(4, 'u1', { fingerprint: printOf(ADA) })] });
     const diff = await diffOf(journal, [{ id: 'u1', name: [] }]);
-    expect(diff).toMatchObject({ seen: [4], moves: [], effects: noEffects(), bad: 1, badSeen: 1 });
+    expect(diff).toMatchObject({ seen: [4], effects: noEffects(), bad: 1, badSeen: 1 });
+    expect(diff.moves).toMatchObject([{ user_id: 'u1', next: { fingerprint: null, standing: 'stale' } }]);
     expect(ops(diff)).toEqual(['reject']);
   });
 
