@@ -71,6 +71,8 @@ export interface Session {
   statements(): number;
   /** What was used so far, where the warehouse bills by use; null or absent where there is nothing to report. */
   usage?(): Usage | null;
+  /** Makes sure that nothing of deleted rows is left in the warehouse's own files; absent where Rollcall has no say in that. */
+  scrub?(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -22,6 +22,19 @@ export function eraseUser(d: Dialect, connection: string, user_id: string): Stat
   ];
 }
 
+/** Reads whether any table has something of this person. */
+export function readTraces(d: Dialect, connection: string, user_id: string): Statement {
+  const own = TABLES.filter((table) => table.columns.some(({ name }) => name === 'user_id'));
+  const rows = own.map(
+    (table) =>
+      `select count(*) as n from ${d.table(table.name)} where ${d.name('connection')} = ? and ${d.name('user_id')} = ?`,
+  );
+  return {
+    sql: `select sum(n) as ${d.name('traces')} from (${rows.join(' union all ')}) t`,
+    params: own.flatMap(() => [connection, user_id]),
+  };
+}
+
 /** Unbinds a connection from its account, so that another account's credential may have it. */
 export function unbindAccount(d: Dialect, connection: string): Statement {
   return {

@@ -7,6 +7,7 @@ import { REJECTED_RECORDS, ROLES, STAGING_COLUMNS, TABLES, TEAMS } from '../sql/
 import { duckdbDialect } from './duckdb-dialect.ts';
 import { explain, makeRoom, openFile } from './duckdb-open.ts';
 import { rowsOf } from './duckdb-rows.ts';
+import { scrub } from './duckdb-scrub.ts';
 
 const options = z.strictObject({
   path: z.string().min(1).meta({ path: true }).describe('The database file; made when it is missing'),
@@ -126,6 +127,13 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
     transact: (script) => transact(h, script),
     read: (query) => read(h, query),
     statements: () => h.counted,
+    scrub: async () => {
+      try {
+        await scrub(h.connection, h.path);
+      } catch (error) {
+        throw explain(error, 'rewrite the file without what was deleted', h.path);
+      }
+    },
     close: async () => {
       try {
         // Closing folds the log in as well, but it would hold up this thread while it does.

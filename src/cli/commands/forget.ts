@@ -4,7 +4,7 @@ import type { Statement } from '../../contract/warehouse.ts';
 import { RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
 import { removeLedger } from '../../journal/ledger.ts';
-import { eraseUser, forgetConnection } from '../../sql/forget.ts';
+import { eraseUser, forgetConnection, readTraces } from '../../sql/forget.ts';
 import { settleSealed } from '../../sync/settle.ts';
 import { confirm } from '../confirm.ts';
 import { globalsOf } from '../globals.ts';
@@ -13,15 +13,27 @@ import { stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
 import { configOf, connectionOf, depsOf, openWarehouse } from '../workplace.ts';
 
+/** What a table has of whom or what is dropped: `traces`, a number. */
+interface Drop {
+  readonly traces: Statement | null;
+  readonly statements: readonly Statement[];
+}
+
+/** Returns false where there was nothing to drop. */
 async function runInWarehouse(
   config: Config,
   name: string,
-  statements: readonly Statement[],
+  { traces, statements }: Drop,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const session = await openWarehouse(config, 'write', { signal, waiting: () => undefined });
   try {
-    if ((await session?.identity(name)) != null) await session?.run(statements);
+    if (session === null || (await session.identity(name)) === null) return false;
+    const [row] = traces === null ? [] : await Array.fromAsync(session.read(traces));
+    const some = traces === null || Number(row?.traces) > 0;
+    await session.run(statements);
+    await session.scrub?.();
+    return some;
   } finally {
     await session?.close();
   }
@@ -38,7 +50,8 @@ export async function forget(name: string, options: { yes?: true }, command: Com
   const stop = stopOnSignals();
   const release = acquireLease(config.state.dir, name);
   try {
-    await runInWarehouse(config, name, forgetConnection(config.warehouse.warehouse.dialect, name), stop.signal);
+    const { dialect } = config.warehouse.warehouse;
+    await runInWarehouse(config, name, { traces: null, statements: forgetConnection(dialect, name) }, stop.signal);
     removeLedger(config.state.dir, name);
     print(globals.json ? JSON.stringify({ connection: name, forgotten: true }) : `${name}: forgotten`);
     return 0;
@@ -60,18 +73,20 @@ export async function erase(name: string, id: string, options: { yes?: true }, c
   const release = acquireLease(config.state.dir, name);
   try {
     const deps = depsOf(config, connection, seen, stop.signal);
+    const { dialect } = config.warehouse.warehouse;
+    const drop = { traces: readTraces(dialect, name, id), statements: eraseUser(dialect, name, id) };
     const { journal } = await deps.ledger.open();
+    let erased: boolean;
     try {
       await settleSealed(deps, journal);
       journal.dropPending();
-      await runInWarehouse(config, name, eraseUser(config.warehouse.warehouse.dialect, name, id), stop.signal);
+      erased = await runInWarehouse(config, name, drop, stop.signal);
       journal.erase(id);
     } finally {
       journal.close();
     }
-    print(
-      globals.json ? JSON.stringify({ connection: name, user_id: id, erased: true }) : `${name}: user ${id} is erased`,
-    );
+    const said = erased ? `user ${id} is erased` : `no table has anything of a user ${id}; nothing was erased`;
+    print(globals.json ? JSON.stringify({ connection: name, user_id: id, erased }) : `${name}: ${said}`);
     return 0;
   } finally {
     release();
