@@ -111,8 +111,13 @@ async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Pro
   for (const { id, user } of known) {
     if (user !== null && user.loaded.standing !== 'gone' && user.loaded.standing !== 'rejected')
       verdicts.set(user, { absence: 'gone' });
-    else warnings.push(`no user ${id}: neither the source nor the tables have one`);
+    else warnings.push(`no user ${id}: the source does not know him, and no live row is his`);
   }
+  for (const [id, { absence, record }] of said)
+    if (absence === 'unknown' && record === undefined)
+      warnings.push(
+        `user ${id}: the source gave no word that could be believed; his row, if he has one, stays as it is`,
+      );
   if (verdicts.size === 0) return;
   if (deletes.mode === 'ignore')
     warnings.push(`${verdicts.size} users are gone; deletes.mode is ignore, so that their rows stay`);

@@ -99,7 +99,8 @@ function statusOf(connection: Connection, folder: string, next_at: string | null
       last === undefined
         ? null
         : { outcome: last.outcome ?? 'running', started_at: last.started_at, finished_at: last.finished_at },
-    fresh_at: past.find((run) => run.outcome === 'ok')?.finished_at ?? null,
+    // Chosen users say nothing of the others.
+    fresh_at: past.find((run) => run.outcome === 'ok' && run.kind !== 'resync')?.finished_at ?? null,
     users: ledger?.facts().live ?? 0,
     changed_24h: changedSince(past, Date.now() - 24 * 60 * 60_000),
     open_scan:
