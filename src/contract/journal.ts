@@ -36,7 +36,7 @@ export interface Rejected {
 }
 
 /** Kinds of staged line (see STAGING_COLUMNS of src/sql). */
-export type Op = 'upsert' | 'delete' | 'purge' | 'reject' | 'refs' | 'role' | 'team';
+export type Op = 'upsert' | 'delete' | 'purge' | 'reject' | 'replayed' | 'refs' | 'role' | 'team';
 
 /** One line of a batch: a JSON object text of staged columns, all text or null, without its ordinal. */
 export interface Line {
@@ -66,6 +66,8 @@ export interface Place {
   readonly first: string | null;
   /** The listing is complete with this page. */
   readonly last: boolean;
+  /** Records of this page that could not be loaded. */
+  readonly bad: number;
 }
 
 /** The scan that is not finished. */
@@ -80,6 +82,8 @@ export interface OpenScan {
   /** The last page is recorded: what is left is the sweep. */
   readonly complete: boolean;
   readonly restarts: number;
+  /** Records so far that could not be loaded. */
+  readonly bad: number;
   /** Cursors and first records of the pages so far, for the endless-listing guard. */
   readonly cursors: ReadonlySet<string>;
   readonly firsts: ReadonlySet<string>;
@@ -191,8 +195,8 @@ export interface Journal {
 
   /** The spool files of what waits are there, whole. */
   spoolIntact(): boolean;
-  /** Drops the open scan and the open or sealed batch: nothing of them was loaded. */
-  dropPending(): void;
+  /** Drops the open scan and the open or sealed batch: nothing of them was loaded. Returns what was quarantined in them. */
+  dropPending(): readonly Rejected[];
   /** Forgets one user and what was quarantined of him. */
   erase(user_id: string): void;
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { addEffects, type Effects, effect, noEffects, UNKNOWN } from '../contract/effects.ts';
-import type { Batch, Diffed, Journal, Known, LedgerFacts } from '../contract/journal.ts';
+import type { Batch, Diffed, Journal, Known, LedgerFacts, Rejected } from '../contract/journal.ts';
 import { makeBatches } from './batches.ts';
 import { instantText, nextMicros } from './clock.ts';
 import { explainSqlite } from './database.ts';
@@ -145,7 +145,8 @@ export const FORGET_PENDING = `
   delete from pages;
 `;
 
-function dropPending(p: Parts, place: JournalPlace): void {
+function dropPending(p: Parts, place: JournalPlace): readonly Rejected[] {
+  const rejected = p.records.pending();
   p.db.transaction(() => {
     p.db.exec(FORGET_PENDING);
     // Roles and teams may have been in the dropped batch.
@@ -153,6 +154,7 @@ function dropPending(p: Parts, place: JournalPlace): void {
   })();
   p.scans.forget();
   if (place.spool !== null) sweepSpool(place.spool, place.connection, []);
+  return rejected;
 }
 
 function erase(p: Parts, user_id: string): void {

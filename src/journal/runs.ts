@@ -12,6 +12,8 @@ export interface Records {
   /** `seq` is the batch that carries them. */
   reject(records: readonly Rejected[], seq: number): void;
   rejected(limit: number): Rejected[];
+  /** Records that wait with a batch which the warehouse does not have. */
+  pending(): Rejected[];
   markReplayed(payload_hashes: readonly string[], at: string): void;
 }
 
@@ -27,6 +29,9 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
   );
   const rejected = db.prepare<[number], Rejected>(
     'select payload_hash, run_id, page, user_id, reason, payload, rejected_at, replayed_at from rejected order by rejected_at desc limit ?',
+  );
+  const pending = db.prepare<[], Rejected>(
+    'select payload_hash, run_id, page, user_id, reason, payload, rejected_at, replayed_at from rejected where seq > (select seq from ledger) order by rejected_at',
   );
   const replayed = db.prepare('update rejected set replayed_at = ? where payload_hash = ?');
   // The texts were written by `save`.
@@ -46,6 +51,7 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
         insert.run(r.payload_hash, r.run_id, r.page, r.user_id, r.reason, r.payload, r.rejected_at, seq);
     },
     rejected: (limit) => rejected.all(limit),
+    pending: () => pending.all(),
     markReplayed: (payload_hashes, at) => {
       for (const payload_hash of payload_hashes) replayed.run(at, payload_hash);
     },

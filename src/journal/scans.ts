@@ -13,6 +13,7 @@ interface ScanRow {
   complete: number;
   expect: number;
   restarts: number;
+  bad: number;
 }
 
 /** The open scan: its place in the listing and whom it has met. */
@@ -68,7 +69,7 @@ export function makeScans(db: BetterSqlite3.Database): Scans {
   );
   const page = db.prepare('insert into pages (page, cursor, first, seen) values (?, ?, ?, ?)');
   const move = db.prepare(
-    'update scan set moved_at = ?, cursor = coalesce(?, cursor), pages = pages + 1, complete = ?, expect = ?',
+    'update scan set moved_at = ?, cursor = coalesce(?, cursor), pages = pages + 1, complete = ?, expect = ?, bad = bad + ?',
   );
   const expected = db.prepare<[], number>('select expect from scan').pluck();
   const wipe = db.transaction((then: () => void) => {
@@ -97,7 +98,7 @@ export function makeScans(db: BetterSqlite3.Database): Scans {
     restart: (at) => begin(now().scan.kind, now().scan.recipe, at, now().scan.restarts + 1),
     record: (place, seen, expect, at) => {
       page.run(now().scan.pages + 1, place.cursor, place.first, packRanges(seen));
-      move.run(at, place.cursor, place.last ? 1 : 0, expect);
+      move.run(at, place.cursor, place.last ? 1 : 0, expect, place.bad);
     },
     recorded: (place, seen, at) => {
       const { scan, seen: met } = now();
@@ -111,6 +112,7 @@ export function makeScans(db: BetterSqlite3.Database): Scans {
           pages: scan.pages + 1,
           cursor: place.cursor ?? scan.cursor,
           complete: place.last,
+          bad: scan.bad + place.bad,
           moved_at: at,
         },
       };

@@ -47,7 +47,8 @@ const MIGRATIONS: readonly string[] = [
     pages integer not null,
     complete integer not null,
     expect integer not null,
-    restarts integer not null
+    restarts integer not null,
+    bad integer not null default 0
   ) strict;
   create table pages (
     page integer primary key,

@@ -237,6 +237,18 @@ function quarantine(w: Writer): Statement {
   return plain(`insert into ${d.table(REJECTED_RECORDS.name)} (${names}) ${refused} union all ${unconverted}`);
 }
 
+/** Marks quarantined records that this batch loads; one whose row is refused once more stays as it was. */
+function markReplayed(w: Writer, refused: boolean): Statement {
+  const { d, facts, lit } = w;
+  const hashes = `select ${d.name('payload_hash')} from ${w.staging} where ${d.name('op')} = 'replayed'`;
+  const again = `select s.${d.name('user_id')} from ${newest(w)} s where ${bad(w)}`;
+  const taken = refused ? ` and (${d.name('user_id')} is null or ${d.name('user_id')} not in (${again}))` : '';
+  return plain(
+    `update ${d.table(REJECTED_RECORDS.name)} set ${d.name('replayed_at')} = ${w.at} where ${d.name('connection')} = ${lit(facts.connection)} ` +
+      `and ${d.name('replayed_at')} is null and ${d.name('payload_hash')} in (${hashes})${taken}`,
+  );
+}
+
 /** The fence: exactly one row, or the lease is lost or the batch was applied already. */
 function fence(w: Writer): Statement {
   const { d, facts, lit } = w;
@@ -274,6 +286,11 @@ export function applyScript(d: Dialect, facts: BatchFacts, batch: StagedBatch): 
   const rejects = batch.refused || facts.ops.has('reject');
   return {
     fence: fence(w),
-    steps: [...(users ? changes : []), ...(rejects ? [quarantine(w)] : []), ...batch.extra],
+    steps: [
+      ...(users ? changes : []),
+      ...(rejects ? [quarantine(w)] : []),
+      ...(facts.ops.has('replayed') ? [markReplayed(w, batch.refused)] : []),
+      ...batch.extra,
+    ],
   };
 }

@@ -42,14 +42,3 @@ export function unbindAccount(d: Dialect, connection: string): Statement {
     params: [connection],
   };
 }
-
-/** Marks quarantined records as loaded. */
-export function markReplayed(d: Dialect, connection: string, hashes: readonly string[], at: string): Statement {
-  const marks = hashes.map(() => '?').join(', ');
-  return {
-    sql:
-      `update ${d.table('rejected_records')} set ${d.name('replayed_at')} = ${d.tryCast('?', 'timestamp')} ` +
-      `where ${d.name('connection')} = ? and ${d.name('payload_hash')} in (${marks})`,
-    params: [at, connection, ...hashes],
-  };
-}

@@ -55,15 +55,20 @@ export function claim(d: Dialect, claimed: Claim): Script {
   };
 }
 
-/** The connection's rows as a ledger needs them, tombstones included; `key` is "=" and the user's id. */
-export function readLedgerRows(d: Dialect, connection: string): Statement {
+/** What a ledger needs of a row; `key` is "=" and the user's id. */
+export function ledgerColumns(d: Dialect): string {
   const deleted = `case when ${d.name('deleted_at')} is null then 0 else 1 end as ${d.name('gone')}`;
   const off = `case when ${d.name('active')} then 0 when ${d.name('active')} is null then 0 else 1 end as ${d.name('off')}`;
   // A client that decodes text may drop a byte order mark at its beginning; behind another character it stays.
   const key = `concat('=', ${d.name('user_id')}) as ${d.name('key')}`;
+  return `${key}, ${['fingerprint', 'seq'].map(d.name).join(', ')}, ${deleted}, ${off}`;
+}
+
+/** The connection's rows as a ledger needs them, tombstones included. */
+export function readLedgerRows(d: Dialect, connection: string): Statement {
   return {
     sql:
-      `select ${key}, ${['fingerprint', 'seq'].map(d.name).join(', ')}, ${deleted}, ${off} from ${d.table(USERS.name)} ` +
+      `select ${ledgerColumns(d)} from ${d.table(USERS.name)} ` +
       `where ${d.name('connection')} = ? order by ${d.name('seq')}, ${d.name('user_id')}`,
     params: [connection],
   };

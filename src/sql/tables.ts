@@ -138,7 +138,7 @@ export const TABLES: readonly Table[] = [
 
 /**
  * Columns of a staged line, all text: `n` is the line's place in the batch, `op` what it is (`upsert`, `delete` marks a
- * user gone, `purge` removes the row, `reject`, `refs` begins the listings of `role` and `team` lines after it).
+ * user gone, `purge` removes the row, `reject`, `replayed` marks a rejected record as loaded, `refs` begins the listings of `role` and `team` lines after it).
  */
 export const STAGING_COLUMNS: readonly string[] = [
   'n',

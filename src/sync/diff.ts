@@ -6,7 +6,7 @@ import type { Refs, Source } from '../contract/source.ts';
 import { BadRecord } from '../errors.ts';
 import { idOf } from '../sources/record.ts';
 import type { ColumnRules } from './columns.ts';
-import { contentHash } from './fingerprint.ts';
+import { contentHash, steadyText } from './fingerprint.ts';
 import { jsonText, rejectLine, upsertLine } from './lines.ts';
 
 /** What stays the same from page to page. */
@@ -29,6 +29,8 @@ export interface Records {
   readonly page: number;
   readonly active: boolean | null;
   readonly unlessSeen: boolean;
+  /** Users were asked for: that they are there does not say that they are listed. */
+  readonly lookup: boolean;
 }
 
 /** What a page changes, before its place in the listing is added. */
@@ -54,7 +56,7 @@ interface Work extends PageDiff {
 
 function reject(w: Work, record: Json, user_id: string | null, reason: string): void {
   const payload = jsonText(record);
-  const payload_hash = hash('sha256', payload);
+  const payload_hash = hash('sha256', steadyText(w.rules.source, record));
   w.bad += 1;
   if (w.journal.hasRejected(payload_hash) || w.rejected.some((known) => known.payload_hash === payload_hash)) return;
   const { run_id } = w.rules;
@@ -75,7 +77,7 @@ function reject(w: Work, record: Json, user_id: string | null, reason: string): 
 /** Records a user's newest version; effects follow from what the warehouse has. */
 function move(w: Work, known: Known, fresh: boolean, next: Version): void {
   const before = known.waits === 'open' ? effect(known.loaded, known) : null;
-  const again = w.rules.rewrite && next.standing === 'live';
+  const again = w.rules.rewrite && (next.standing === 'live' || next.standing === 'inactive');
   const after = effect(known.loaded, next) ?? (again ? 'same' : null);
   if (before !== null) w.effects[before] -= 1;
   if (after !== null) w.effects[after] += 1;
@@ -93,9 +95,10 @@ function outdate(w: Work, known: Known, fresh: boolean): void {
 
 function rowOf(w: Work, record: JsonObject, fingerprint: string): { line: Line } | { reason: string } {
   const raw = jsonText(record);
-  if (raw.length > w.rules.maxRecordBytes) {
+  const bytes = raw.length * 3 > w.rules.maxRecordBytes ? Buffer.byteLength(raw) : raw.length;
+  if (bytes > w.rules.maxRecordBytes) {
     return {
-      reason: `the record has ${raw.length} characters, more than quarantine.max_record_bytes (${w.rules.maxRecordBytes}) allows`,
+      reason: `the record has ${bytes} bytes, more than quarantine.max_record_bytes (${w.rules.maxRecordBytes}) allows`,
     };
   }
   try {
@@ -142,8 +145,9 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
     return;
   }
   const fingerprint = `${recipe}:${hashed.content}`;
+  const standing = w.from.lookup && known.standing === 'inactive' ? 'inactive' : 'live';
   if (known.fingerprint === fingerprint) {
-    if (known.standing === 'live' && !rewrite) return;
+    if (known.standing === standing && !rewrite) return;
     if ((known.standing === 'rejected' || known.standing === 'stale') && !rewrite) {
       w.bad += 1;
       w.badSeen += first ? 1 : 0;
@@ -157,7 +161,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
     outdate(w, known, fresh);
     return;
   }
-  const next: Version = { fingerprint, standing: 'live' };
+  const next: Version = { fingerprint, standing };
   // Listed again with the content he was kept with: his row is right as it is.
   const settled = known.fingerprint === fingerprint && known.standing === 'inactive' && !rewrite;
   if (!settled) w.lines.push(row.line);

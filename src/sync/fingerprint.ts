@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isRawNumber, type Json, type JsonObject } from '../contract/json.ts';
+import { isObject, isRawNumber, type Json, type JsonObject } from '../contract/json.ts';
 import type { Source } from '../contract/source.ts';
 import { TABLES_VERSION } from '../sql/tables.ts';
 import type { Settings } from './settings.ts';
@@ -29,6 +29,11 @@ function steady(record: JsonObject, volatile: readonly string[]): JsonObject {
   const changing = volatile.filter((path) => typeof record[path] === 'string');
   if (changing.length === 0) return record;
   return { ...record, ...Object.fromEntries(changing.map((path) => [path, withoutQuery(String(record[path]))])) };
+}
+
+/** A record's JSON text without signatures, for telling whether it was met before. */
+export function steadyText(source: Source, record: Json): string {
+  return JSON.stringify(isObject(record) ? steady(record, source.volatile) : record);
 }
 
 /**

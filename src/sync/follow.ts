@@ -1,11 +1,13 @@
+import { noEffects } from '../contract/effects.ts';
 import type { Refs } from '../contract/source.ts';
-import { RollcallError } from '../errors.ts';
-import { makeApplier } from './applier.ts';
-import type { ApplyWork } from './apply.ts';
+import { locate, RollcallError } from '../errors.ts';
+import { type Applier, makeApplier } from './applier.ts';
+import { type ApplyWork, applyBatch } from './apply.ts';
 import { columnRules } from './columns.ts';
 import type { DiffRules } from './diff.ts';
 import { recipeOf } from './fingerprint.ts';
 import type { Following } from './following.ts';
+import { rejectLine } from './lines.ts';
 import { imbalance } from './reconcile.ts';
 import { stageRefs } from './refs.ts';
 import { readListing, type ScanWork } from './scan.ts';
@@ -50,6 +52,33 @@ export function applying({ deps, journal, run_id, counts, record }: Following): 
   return { deps, journal, recipe: recipeOf(deps.settings), run_id, counts, tally: { refused: 0 }, record };
 }
 
+/** A listing that cannot be trusted is not gone on with, and what it brought is not loaded; what it was refused for is kept. */
+async function withdraw({ deps, journal }: Following, apply: ApplyWork): Promise<void> {
+  const rejected = journal.dropPending();
+  if (rejected.length === 0) return;
+  const lines = rejected.map(rejectLine);
+  await journal.step({ lines, moves: [], seen: [], rejected, effects: noEffects(), place: null });
+  try {
+    await applyBatch(apply);
+  } catch (error) {
+    const { message } = locate(error, deps.settings.name, 'quarantine');
+    deps.observer.warn(
+      `${deps.settings.name}: the rejected records come into their table with the next run: ${message}`,
+    );
+  }
+}
+
+async function readTrusted(f: Following, work: ScanWork, applier: Applier, apply: ApplyWork): Promise<void> {
+  try {
+    await readListing(work);
+  } catch (error) {
+    await applier.rest();
+    if (error instanceof RollcallError && error.kind === 'bad-data') await withdraw(f, apply);
+    throw error;
+  }
+  await applier.finish();
+}
+
 /** Reads the complete listing, applies what changed, and deals with those missing from it. Returns what does not balance then. */
 export async function followListing(
   f: Following,
@@ -71,13 +100,7 @@ export async function followListing(
     rules: { ...diffRules(f, refs, kind === 'backfill'), settle: applier.settle },
     flush: applier.flush,
   };
-  try {
-    await readListing(work);
-    await applier.finish();
-  } catch (error) {
-    await applier.rest();
-    throw error;
-  }
+  await readTrusted(f, work, applier, apply);
   counts.seen = journal.seenCount();
   // Before the sweep: whom it changes, the listing did not show.
   const written = counts.inserted + counts.updated + counts.restored + work.badSeen + apply.tally.refused;

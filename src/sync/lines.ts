@@ -57,6 +57,11 @@ export function rejectLine(rejected: {
   return line('reject', { page: String(page), user_id, reason, raw: payload, payload_hash });
 }
 
+/** A quarantined record is loaded after all. */
+export function replayedLine(payload_hash: string): Line {
+  return line('replayed', { payload_hash });
+}
+
 /** In one order, whatever order the server listed them in: order is no content. */
 const byId = <T extends { readonly id: string }>(items: ReadonlyMap<string, T>): T[] =>
   [...items.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

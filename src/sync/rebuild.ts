@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Journal } from '../contract/journal.ts';
 import type { Counts } from '../contract/run.ts';
-import type { Session, StateRow } from '../contract/warehouse.ts';
+import type { Row, Session, StateRow } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
-import { restoreUsers } from '../sql/restore.ts';
+import { readLostRows, restoreUsers } from '../sql/restore.ts';
 import { claim, countRows, readLastLogged, readLedgerRows } from '../sql/state.ts';
 import type { Deps } from './settings.ts';
 
@@ -98,23 +98,35 @@ async function lastLogged(r: Recovery, session: Session): Promise<Refilled> {
 /** What a new ledger goes on from. */
 type Refilled = Pick<StateRow, 'seq' | 'batch_id' | 'account' | 'updated_at'>;
 
+/** How a new ledger begins; with `lost` as if the rows that only the log has were back. */
+interface Beginning {
+  readonly state: Refilled | null;
+  readonly epoch: string;
+  readonly lost?: boolean;
+}
+
 /** Fills a new ledger from the warehouse's own rows, all of them. */
 export async function refill(
   r: Recovery,
   session: Pick<Session, 'read'>,
-  state: Refilled | null,
-  epoch: string,
+  { state, epoch, lost = false }: Beginning,
 ): Promise<void> {
   const { settings, warehouse, ledger } = r.deps;
   const { total, seq } = await rowsOf(r, session);
   let read = 0;
+  const shaped = (row: Row): Row => ({
+    ...row,
+    user_id: String(row.key).slice(1),
+    off: asksForInactive(r) ? row.off : 0,
+  });
   const counted = async function* () {
     for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
       read += 1;
-      yield { ...row, user_id: String(row.key).slice(1), off: asksForInactive(r) ? row.off : 0 };
+      yield shaped(row);
     }
     // A ledger of half the rows would take the other half for new: better none.
     if (read !== total) throw halfRead(settings.name, read, total);
+    if (lost) for await (const row of session.read(readLostRows(warehouse.dialect, settings.name))) yield shaped(row);
   };
   r.journal.close();
   try {
@@ -138,11 +150,11 @@ export async function rebuild(r: Recovery, state: StateRow | null, why: Mismatch
   await withSession(r, 'write', async (session) => {
     if (session === null) throw new Error('a warehouse opened for writing is never absent');
     if (why.lost || (await rowsOf(r, session)).total === 0)
-      await session.run([restoreUsers(warehouse.dialect, settings.name)]);
+      await session.run([restoreUsers(warehouse.dialect, settings.name, r.recipe)]);
     const epoch = mintEpoch();
     const last = state === null ? await lastLogged(r, session) : null;
     await takeOver(r, session, { from: state, epoch, seq: last?.seq ?? 0 });
-    await refill(r, session, state ?? last, epoch);
+    await refill(r, session, { state: state ?? last, epoch });
   });
 }
 

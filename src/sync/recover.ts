@@ -123,7 +123,7 @@ async function claimFirst(r: Recovery): Promise<void> {
   const { deps } = r;
   const found = await withSession(r, 'write', async (session) => {
     if (session === null) throw new Error('a warehouse opened for writing is never absent');
-    await session.run([restoreUsers(deps.warehouse.dialect, deps.settings.name)]);
+    await session.run([restoreUsers(deps.warehouse.dialect, deps.settings.name, r.recipe)]);
     const { total } = await rowsOf(r, session);
     if (total > 0) return true;
     const epoch = r.journal.facts().epoch ?? mintEpoch();
@@ -187,9 +187,14 @@ export async function recoverCopy(r: Recovery): Promise<void> {
   checkState(r, state);
   if (identity === null) {
     // Nothing is loaded yet, or not any more: everything the source has would be new.
-    await refill(r, NO_ROWS, null, mintEpoch());
+    await refill(r, NO_ROWS, { state: null, epoch: mintEpoch() });
     return;
   }
-  if (mismatch(r, identity, state) === null) return;
-  await withSession(r, 'read', async (session) => refill(r, session ?? NO_ROWS, state, state?.epoch ?? mintEpoch()));
+  const why = mismatch(r, identity, state);
+  if (why === null) return;
+  await withSession(r, 'read', async (session) => {
+    const source = session ?? NO_ROWS;
+    const lost = why.lost || (await rowsOf(r, source)).total === 0;
+    await refill(r, source, { state, epoch: state?.epoch ?? mintEpoch(), lost });
+  });
 }

@@ -1,35 +1,74 @@
 import type { Rejected } from '../contract/journal.ts';
-import type { Json } from '../contract/json.ts';
+import type { Row } from '../contract/warehouse.ts';
 import { parseJson } from '../http/json.ts';
-import { markReplayed } from '../sql/forget.ts';
+import { readLastChanges, readRejected } from '../sql/quarantine.ts';
 import { applyBatch } from './apply.ts';
 import { columnRules } from './columns.ts';
 import { diffPage } from './diff.ts';
 import { applying, diffRules } from './follow.ts';
 import type { Following } from './following.ts';
+import { replayedLine } from './lines.ts';
 import { stageRefs } from './refs.ts';
 
 /** Most quarantined records of one replay. */
 const MOST = 100_000;
 
-/** A user who has a row that is right was seen since: what was quarantined of him is older. */
-async function outdated(f: Following, rejected: readonly Rejected[]): Promise<ReadonlySet<Rejected>> {
-  const named = rejected.filter((record) => record.user_id !== null);
-  const known = await f.journal.meet(named.map((record) => record.user_id ?? ''));
-  return new Set(named.filter((_, i) => !['rejected', 'stale', undefined].includes(known[i]?.standing)));
+/** Users asked for in one statement. */
+const ASKED = 500;
+
+/** A quarantined record as a replay needs it. */
+type Waiting = Pick<Rejected, 'payload_hash' | 'page' | 'user_id' | 'payload' | 'rejected_at'>;
+
+function waitingOf(row: Row): Waiting {
+  const { payload_hash, page, user_id, payload, rejected_at } = row;
+  return {
+    payload_hash: String(payload_hash),
+    page: Number(page ?? 0),
+    user_id: user_id === null || user_id === undefined ? null : String(user_id),
+    payload: String(payload),
+    rejected_at: String(rejected_at),
+  };
 }
 
-async function marked(f: Following, hashes: readonly string[]): Promise<void> {
-  if (hashes.length === 0) return;
-  const { deps, journal } = f;
-  const at = journal.now();
-  journal.markReplayed(hashes, at);
-  const session = await deps.open('write');
+/** What the warehouse has in quarantine, newest first, and when the users of those records last changed. */
+async function quarantined({ deps }: Following): Promise<{ waiting: Waiting[]; changed: Map<string, string> }> {
+  const { name } = deps.settings;
+  const { dialect } = deps.warehouse;
+  const changed = new Map<string, string>();
+  const session = await deps.open('read');
+  if (session === null) return { waiting: [], changed };
   try {
-    await session?.run([markReplayed(deps.warehouse.dialect, deps.settings.name, hashes, at)]);
+    const waiting: Waiting[] = [];
+    for await (const row of session.read(readRejected(dialect, name, MOST, true))) waiting.push(waitingOf(row));
+    const ids = [...new Set(waiting.flatMap(({ user_id }) => (user_id === null ? [] : [user_id])))];
+    for (let at = 0; at < ids.length; at += ASKED) {
+      for await (const row of session.read(readLastChanges(dialect, name, ids.slice(at, at + ASKED))))
+        changed.set(String(row.user_id), String(row.recorded_at));
+    }
+    return { waiting, changed };
   } finally {
-    await session?.close();
+    await session.close();
   }
+}
+
+/**
+ * Those that may be loaded, oldest first. Of a user only the newest record counts, and only while nothing newer was
+ * seen: a row that is right, or a change or removal logged since.
+ */
+async function current(f: Following): Promise<{ tried: Waiting[]; outdated: number }> {
+  const { waiting, changed } = await quarantined(f);
+  const named = waiting.filter((record) => record.user_id !== null);
+  const known = await f.journal.meet(named.map((record) => record.user_id ?? ''));
+  const met = new Set<string>();
+  const newest = named.filter(({ user_id, rejected_at }, i) => {
+    const id = user_id ?? '';
+    if (met.has(id)) return false;
+    met.add(id);
+    const standing = known[i]?.standing ?? 'rejected';
+    return (standing === 'rejected' || standing === 'stale') && (changed.get(id) ?? '') < rejected_at;
+  });
+  const tried = [...waiting.filter((record) => record.user_id === null), ...newest].toReversed();
+  return { tried, outdated: waiting.length - tried.length };
 }
 
 /** Tries quarantined records again, with today's mapping. Never overwrites a user seen since. */
@@ -37,23 +76,24 @@ export async function replay(f: Following): Promise<void> {
   const { journal, reader, counts, warnings } = f;
   const refs = await reader.refs();
   await stageRefs(journal, refs, columnRules(f.deps.settings));
-  const waiting = journal.rejected(MOST).filter((record) => record.replayed_at === null);
-  const old = await outdated(f, waiting);
-  const tried = waiting.filter((record) => !old.has(record)).toReversed();
+  // What waits is in quarantine only when it is applied.
+  await applyBatch(applying(f));
+  const { tried, outdated } = await current(f);
   // The payloads are as the rules of their day left them.
   const rules = { ...diffRules(f, refs, true), rules: columnRules(f.deps.settings, true) };
+  const active = rules.source.impliesActive ? true : null;
   const loaded: string[] = [];
-  for (const record of tried) {
-    const records: Json[] = [parseJson(record.payload)];
-    const active = rules.source.impliesActive ? true : null;
-    const diff = await diffPage(journal, rules, { records, page: record.page, active, unlessSeen: false });
-    await journal.step({ ...diff, place: null });
+  for (const { payload, page, payload_hash } of tried) {
+    const records = [parseJson(payload)];
+    const diff = await diffPage(journal, rules, { records, page, active, unlessSeen: false, lookup: false });
+    const lines = diff.bad === 0 ? [...diff.lines, replayedLine(payload_hash)] : diff.lines;
+    await journal.step({ ...diff, lines, place: null });
     counts.rejected += diff.bad;
-    if (diff.bad === 0) loaded.push(record.payload_hash);
+    if (diff.bad === 0) loaded.push(payload_hash);
   }
   counts.seen = tried.length;
   await applyBatch(applying(f));
-  await marked(f, loaded);
-  if (old.size > 0)
-    warnings.push(`${old.size} quarantined records are older than the rows of their users and were left alone`);
+  journal.markReplayed(loaded, journal.now());
+  if (outdated > 0)
+    warnings.push(`${outdated} quarantined records are older than what is known of their users and were left alone`);
 }

@@ -49,7 +49,7 @@ async function recordTurn(f: Following, rules: DiffRules, found: readonly JsonOb
     const records = found.filter((_, i) => off.has(ids[i] ?? '') === isOff);
     if (records.length === 0) continue;
     const active = rules.source.impliesActive ? !isOff : null;
-    const diff = await diffPage(f.journal, rules, { records, page: 0, active, unlessSeen: false });
+    const diff = await diffPage(f.journal, rules, { records, page: 0, active, unlessSeen: false, lookup: true });
     await f.journal.step({ ...diff, place: null });
     f.counts.rejected += diff.bad;
   }

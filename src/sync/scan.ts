@@ -59,9 +59,9 @@ function checkPage(work: ScanWork, bad: number, records: number): void {
 
 function checkScan(work: ScanWork): void {
   const seen = work.journal.seenCount();
-  const { rejected } = work.counts;
-  if (seen <= 1000 || rejected <= work.deps.settings.quarantine.scan_ratio * seen) return;
-  throw tooBad(work, `${rejected} of ${seen} records of the scan`, 'scan_ratio');
+  const { bad } = openScan(work.journal);
+  if (seen <= 1000 || bad <= work.deps.settings.quarantine.scan_ratio * seen) return;
+  throw tooBad(work, `${bad} of ${seen} records of the scan`, 'scan_ratio');
 }
 
 async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard: Guard): Promise<void> {
@@ -74,10 +74,11 @@ async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard:
     page: openScan(journal).pages + 1,
     active: chunk.active,
     unlessSeen: chunk.unlessSeen ?? false,
+    lookup: false,
   });
   // With the last page the ledger indexes its users in a thread of its own: nothing else may write to it meanwhile.
   if (chunk.last) await rules.settle();
-  await journal.step({ ...diff, place: { cursor: chunk.resume, first, last: chunk.last } });
+  await journal.step({ ...diff, place: { cursor: chunk.resume, first, last: chunk.last, bad: diff.bad } });
   counts.rejected += diff.bad;
   work.badSeen += diff.badSeen;
   counts.seen = journal.seenCount();
@@ -127,8 +128,6 @@ export async function readListing(work: ScanWork): Promise<void> {
         });
         continue;
       }
-      // A listing that cannot be trusted is not gone on with.
-      if (error.kind === 'bad-data') journal.endScan();
       throw error;
     }
   }

@@ -28,10 +28,14 @@ function checkRatio(work: ScanWork, missing: number, allowed: boolean): void {
   if (allowed || missing === 0) return;
   // Those whom this scan itself brought were not there to go missing.
   const brought = work.counts.inserted + work.counts.restored;
-  const counted = work.journal.facts().live - work.journal.inactive() - brought;
+  const counted = Math.max(missing, work.journal.facts().live - work.journal.inactive() - brought);
   const share = `${missing} of the ${counted} live users are not in the listing`;
   const how = `nothing was deleted. If they really left, allow it once: rollcall sync ${name} --allow-deletes`;
-  if (work.counts.seen === 0) throw refused(name, `the listing is empty: ${share}; ${how}`);
+  if (work.counts.seen === 0) {
+    const alone =
+      'With nobody listed no lookup can prove that the API is well: deletes.proof: scans proves it by a second such listing';
+    throw refused(name, `the listing is empty: ${share}; ${how}. ${alone}`);
+  }
   if (missing > FEW && missing > deletes.max_ratio * counted) {
     throw refused(name, `${share}, more than deletes.max_ratio (${deletes.max_ratio}) allows; ${how}`);
   }
@@ -81,6 +85,11 @@ function warnings(missing: number, proven: number, allowed: boolean): string[] {
   return [`${who} no longer listed, but not proven gone: kept`];
 }
 
+function ignored(missing: number): string[] {
+  if (missing === 0) return [];
+  return [`${missing === 1 ? '1 user is' : `${missing} users are`} no longer listed: kept, as deletes.mode is ignore`];
+}
+
 /** Deals with the known users whom a complete scan did not see. Its changes are left in the open batch. */
 export async function sweep(work: ScanWork, allowDeletes: boolean): Promise<Swept> {
   const { journal, rules, deps } = work;
@@ -88,7 +97,7 @@ export async function sweep(work: ScanWork, allowDeletes: boolean): Promise<Swep
   const missing = [...journal.missing()];
   const before = new Set(missing.filter((user) => journal.missedBefore(user.num)).map((user) => user.num));
   journal.noteMissed(missing.map((user) => user.num));
-  if (deletes.mode === 'ignore') return { unproven: missing.length, warnings: [] };
+  if (deletes.mode === 'ignore') return { unproven: missing.length, warnings: ignored(missing.length) };
   checkRatio(work, missing.length, allowDeletes);
   const scans = byScans(work, missing.length);
   const asked = scans ? [] : someOf(missing, deletes.lookups);

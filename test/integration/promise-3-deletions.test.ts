@@ -217,4 +217,18 @@ describe('promise 3: only a complete scan and the word of the source make a tomb
     expectOk(await stage.sync());
     expect(await stage.live()).not.toContain('u3');
   });
+
+  test('a resync of inactive users leaves them inactive: the next scan does not count them as missing', async () => {
+    const stage = await left([]);
+    const off = ['u3', 'u4', 'u5', 'u6'];
+    for (const id of off) change(stage.world, id, {}, 'off');
+    expect(await stage.sync()).toMatchObject({ outcome: 'ok', kept: { unproven: 0, inactive: 4 } });
+    const { run } = await stage.run({ request: { kind: 'resync', chosen: { ids: off } } });
+    expect(run).toMatchObject({ outcome: 'ok', counts: { seen: 4, updated: 0, unchanged: 4 } });
+    expect(await stage.sync()).toMatchObject({
+      outcome: 'ok',
+      kept: { unproven: 0, inactive: 4 },
+      counts: { statements: 0 },
+    });
+  });
 });

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { change, expectOk, idsOf, makeStage } from '../support/stage.ts';
+import type { Source } from '../../src/contract/source.ts';
+import { change, expectOk, idsOf, makeStage, TIMELESS } from '../support/stage.ts';
+import type { Plan } from '../support/traps.ts';
 
 describe('promise 5: a record that cannot be loaded is quarantined, and the others of its page and batch load', () => {
   test('records without an id, no objects, and values of the wrong type are kept with their reason', async () => {
@@ -135,5 +137,80 @@ describe('promise 5: a record that cannot be loaded is quarantined, and the othe
     change(stage.world, 'u2', { name: ['no text'] });
     change(stage.world, 'u3', {}, 'gone');
     expect(await stage.sync()).toMatchObject({ outcome: 'ok', counts: { deleted: 1, rejected: 2 } });
+  });
+
+  test('of a user only the newest quarantined record is replayed, and nothing that is older than his row', async () => {
+    const stage = makeStage();
+    await stage.sync();
+    const limit = (max_record_bytes: number) => ({
+      settings: { quarantine: { page_ratio: 1, scan_ratio: 1, max_record_bytes } },
+    });
+    for (const name of ['x'.repeat(2000), 'Short', 'y'.repeat(5000)]) {
+      change(stage.world, 'u4', { name });
+      expectOk(await stage.sync(limit(1500)));
+    }
+    const { run } = await stage.run({ ...limit(3000), request: { kind: 'resync', chosen: 'rejected' } });
+    expect(run).toMatchObject({ outcome: 'ok', counts: { updated: 0 } });
+    expect(await stage.query("select name from users where user_id = 'u4'")).toEqual([{ name: 'Short' }]);
+  });
+
+  test('a removed user does not come back by a replay of what was quarantined before', async () => {
+    const stage = makeStage({ deletes: { mode: 'hard' } });
+    await stage.sync();
+    change(stage.world, 'u4', { name: ['no text'] });
+    expectOk(await stage.sync());
+    change(stage.world, 'u4', { name: 'Sound' }, 'gone');
+    expect((await stage.sync()).counts.deleted).toBe(1);
+    const lenient: Source = {
+      ...stage.source({}),
+      user: (raw, refs, active) => stage.source({}).user({ ...raw, name: 'Mended' }, refs, active),
+    };
+    await stage.run({ settings: { source: lenient }, request: { kind: 'resync', chosen: 'rejected' } });
+    expect(await stage.ops('u4')).toEqual(['insert', 'delete']);
+  });
+
+  test('what was quarantined is replayed and marked also when the ledger was lost, and when the replay was killed after it was applied', async () => {
+    const stage = makeStage();
+    change(stage.world, 'u4', { name: 'x'.repeat(2000) });
+    const small = { settings: { quarantine: { page_ratio: 1, scan_ratio: 1, max_record_bytes: 1500 } } };
+    expectOk(await stage.sync(small));
+    stage.loseLedger();
+    const plan: Plan = { point: 'after transact', nth: 3, does: 'kill' };
+    const killed = await stage.run({ plan, request: { kind: 'resync', chosen: 'rejected' } });
+    expect(killed.run).toBeNull();
+    const waiting = 'select count(*) as n from rejected_records where replayed_at is null';
+    expect(await stage.query(waiting)).toEqual([{ n: 0 }]);
+    expect(await stage.live()).toContain('u4');
+    const { run } = await stage.run({ request: { kind: 'resync', chosen: 'rejected' } });
+    expect(run).toMatchObject({ outcome: 'ok', warnings: [] });
+    expect(await stage.ops('u4')).toEqual(['insert']);
+  });
+
+  test('a record that the warehouse refuses once more is not marked as loaded', async () => {
+    const stage = makeStage();
+    change(stage.world, 'u4', { created_at: 'nonsense' });
+    expectOk(await stage.sync());
+    const { run } = await stage.run({ request: { kind: 'resync', chosen: 'rejected' } });
+    expect(run).toMatchObject({ outcome: 'ok', counts: { inserted: 0, rejected: 1 } });
+    expect(await stage.query('select count(*) as n from rejected_records where replayed_at is null')).toEqual([
+      { n: 1 },
+    ]);
+  });
+
+  test('a listing with too many bad records loads nothing, also not by the next command, and says which they were', async () => {
+    const stage = makeStage({ users: 40, flavour: { pageSize: 30 } });
+    await stage.sync();
+    const before = await stage.query(TIMELESS);
+    for (const [i, id] of stage.world.order.entries())
+      change(stage.world, id, i % 2 === 0 ? { name: ['bad'] } : { name: `Changed ${i}` });
+    const strict = { settings: { quarantine: { page_ratio: 0.4, scan_ratio: 1, max_record_bytes: 100_000 } } };
+    expect(await stage.sync(strict)).toMatchObject({ outcome: 'failed', error: { kind: 'bad-data' } });
+    expect(await stage.query('select count(*) as n from rejected_records')).toEqual([{ n: 15 }]);
+    const [one = ''] = stage.world.order.slice(-1);
+    change(stage.world, one, { name: 'Chosen' });
+    const { run } = await stage.run({ request: { kind: 'resync', chosen: { ids: [one] } } });
+    expect(run?.counts).toMatchObject({ seen: 1, updated: 1 });
+    const changed = (await stage.query(TIMELESS)).filter((row, i) => JSON.stringify(row) !== JSON.stringify(before[i]));
+    expect(changed.map((row) => row.user_id)).toEqual([one]);
   });
 });

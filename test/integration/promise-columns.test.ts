@@ -111,4 +111,19 @@ describe('column rules: what is excluded or hashed never touches the disk', () =
     const rows = JSON.stringify(await stage.query("select * from users where user_id = 'u2'")).toLowerCase();
     for (const text of HIDDEN) expect(rows).not.toContain(text);
   });
+
+  test('rows that come back from the log after the users table was lost hold nothing that is excluded by now', async () => {
+    const stage = makeStage({ settings: { columns: { exclude: [], hash: [] } } });
+    await stage.sync();
+    const ruled = { settings: { columns: COLUMNS } };
+    expectOk(await stage.sync(ruled));
+    stage.world.hidden.add('u3');
+    await stage.engine.tamper('delete from users');
+    expect(await stage.sync({ ...ruled, mood: { forbidden: true } })).toMatchObject({
+      outcome: 'ok',
+      kept: { unproven: 1 },
+    });
+    const rows = JSON.stringify(await stage.query('select * from users')).toLowerCase();
+    for (const text of HIDDEN) expect(rows).not.toContain(text);
+  });
 });

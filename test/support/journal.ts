@@ -117,7 +117,7 @@ export async function diffed(journal: Journal, users: readonly Met[], place: Pla
 
 /** Records a page of users; `cursor` null is the last page. */
 export async function page(journal: Journal, cursor: string | null, users: readonly Met[]): Promise<void> {
-  const place = { cursor, first: users[0]?.[0] ?? null, last: cursor === null };
+  const place = { cursor, first: users[0]?.[0] ?? null, last: cursor === null, bad: 0 };
   await journal.step(await diffed(journal, users, place));
 }
 

@@ -184,7 +184,7 @@ export function makeModel(): Model {
     const active = now.flavour?.impliesActive === true ? rows.get(id)?.version.content.active !== false : null;
     const version = record === undefined ? null : versionOf(meeting(now), record, active);
     if (version === null) throw new Error(`${id} was loaded from a lookup that did not find him`);
-    meet(id, version, false);
+    meet(id, version, rows.get(id)?.inactive === true);
   };
 
   const lookedUpInVain = (id: string): void => {

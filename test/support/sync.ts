@@ -125,5 +125,5 @@ export function diffOf(
     settle: async () => undefined,
     ...rules,
   };
-  return diffPage(journal, whole, { page: 3, active: true, unlessSeen: false, ...from, records });
+  return diffPage(journal, whole, { page: 3, active: true, unlessSeen: false, lookup: false, ...from, records });
 }

@@ -49,7 +49,7 @@ describe('a ledger that was not closed', () => {
   test('a page that was not recorded leaves nothing behind', async () => {
     const folder = tempFolder();
     const crashed = await twoPages(folder);
-    await diffed(crashed, manyUsers(2, 'a', 5), { cursor: 'c3', first: 'u5', last: false });
+    await diffed(crashed, manyUsers(2, 'a', 5), { cursor: 'c3', first: 'u5', last: false, bad: 0 });
     const journal = await openJournal(folder);
     expect(await journal.meet(['u5', 'u6'])).toEqual([null, null]);
     expect(journal.seenCount()).toBe(4);
@@ -109,7 +109,7 @@ describe('a ledger that was not closed', () => {
     const folder = tempFolder();
     const crashed = await twoPages(folder);
     // A piece in the middle of an answer: no cursor follows it, so the answer is read again from c2.
-    await crashed.step(await diffed(crashed, [['u5', 'a']], { cursor: null, first: 'u5', last: false }));
+    await crashed.step(await diffed(crashed, [['u5', 'a']], { cursor: null, first: 'u5', last: false, bad: 0 }));
     const journal = await openJournal(folder);
     expect(journal.scan()?.cursor).toBe('c2');
     expect([...(journal.scan()?.firsts ?? [])]).toEqual(['u1', 'u3']);
@@ -220,5 +220,16 @@ describe('sealing', () => {
     expect(journal.openBatch()).toMatchObject({ lines: 0, opened_at: null });
     expect(spoolFiles(folder)).toEqual([]);
     expect(await journal.seal('run-2')).toBeNull();
+  });
+
+  test('remembers how many records of the scan could not be loaded', async () => {
+    const folder = tempFolder();
+    const journal = await openJournal(folder);
+    journal.note({ epoch: 'e1' });
+    journal.beginScan('sync', RECIPE);
+    await journal.step(await diffed(journal, manyUsers(2), { cursor: 'c1', first: 'u1', last: false, bad: 3 }));
+    const later = await openJournal(folder);
+    await later.step(await diffed(later, manyUsers(2, 'a', 3), { cursor: 'c2', first: 'u3', last: false, bad: 2 }));
+    expect((await openJournal(folder)).scan()?.bad).toBe(5);
   });
 });

@@ -100,8 +100,19 @@ describe('a record that cannot be loaded is quarantined with its reason', () => 
     ['that is null', null, /not an object/, null],
     ['that is a list', [ADA], /not an object/, null],
     ['with an object as name', { id: 'u1', name: { first: 'Ada' } }, /^name: expected a text, got an object$/, 'u1'],
-    ['over the size', { id: 'u1', name: 'x'.repeat(1000) }, /1\d\d\d characters.*max_record_bytes \(1000\)/, 'u1'],
+    ['over the size', { id: 'u1', name: 'x'.repeat(1000) }, /1\d\d\d bytes.*max_record_bytes \(1000\)/, 'u1'],
   ];
+
+  test('once, though the signature of its picture is another in every answer', async () => {
+    const signed = (signature: string) => ({
+      id: 'u1',
+      name: [],
+      avatar_url: `https://pictures.test/u1?sig=${signature}`,
+    });
+    const [first, second] = await Promise.all(['a', 'b'].map((sig) => diffOf(memoryJournal(), [signed(sig)])));
+    expect(first?.rejected[0]?.payload_hash).toBe(second?.rejected[0]?.payload_hash);
+    expect(first?.rejected[0]?.payload).toContain('sig=a');
+  });
 
   test.each(cases)('%s', async (_what, record, reason, user_id) => {
     const diff = await diffOf(memoryJournal(), [BEA, record]);

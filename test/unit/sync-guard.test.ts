@@ -14,6 +14,7 @@ function scanOf(changes: Partial<OpenScan> = {}): OpenScan {
     pages: 0,
     complete: false,
     restarts: 0,
+    bad: 0,
     cursors: new Set(),
     firsts: new Set(),
     ...changes,
