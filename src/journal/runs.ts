@@ -1,6 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Rejected } from '../contract/journal.ts';
 import type { Run } from '../contract/run.ts';
+import { damaged } from './database.ts';
 
 /** Runs and rejected records: what the ledger keeps for people. */
 export interface Records {
@@ -29,8 +30,14 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     'select payload_hash, run_id, page, user_id, reason, payload, rejected_at, replayed_at from rejected order by rejected_at desc limit ?',
   );
   const replayed = db.prepare('update rejected set replayed_at = ? where payload_hash = ?');
-  // The texts were written by `save`.
-  const run = (text: string): Run => JSON.parse(text) as Run;
+  const run = (text: string): Run => {
+    try {
+      // The texts were written by `save`.
+      return JSON.parse(text) as Run;
+    } catch (error) {
+      throw damaged('the record of a run', error);
+    }
+  };
   return {
     save: (saved, isSent) => {
       save.run(saved.run_id, saved.started_at, isSent ? 1 : 0, JSON.stringify(saved));

@@ -187,13 +187,15 @@ async function underLease(deps: Deps, request: RunRequest, started: number): Pro
   const meter = metered(deps, progress.run.counts);
   try {
     let failure: unknown = null;
-    const { reader, close } = deps.connect(progress.run.counts);
     try {
-      await body(meter.deps, request, progress, reader);
+      const { reader, close } = deps.connect(progress.run.counts);
+      try {
+        await body(meter.deps, request, progress, reader);
+      } finally {
+        close();
+      }
     } catch (error) {
       failure = error;
-    } finally {
-      close();
     }
     return await finish(deps, progress, failure, { ms: performance.now() - started, usage: meter.usage() });
   } finally {
