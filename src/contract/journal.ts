@@ -200,6 +200,7 @@ export interface Journal {
   runs(limit: number): readonly Run[];
   unsentRuns(): readonly Run[];
   markSent(run_ids: readonly string[]): void;
+  /** A ledger that was found damaged (an error with `ledgerLost`) is set aside, so that the next opening makes a new one. */
   close(): void;
 }
 

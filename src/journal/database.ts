@@ -67,7 +67,8 @@ const UNREADABLE = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
 /** True for a file that SQLite cannot read as a database, or that has lost a table of ours. */
 export function isUnreadable(error: unknown): boolean {
   if (UNREADABLE.some((known) => code(error).startsWith(known))) return true;
-  return code(error) === 'SQLITE_ERROR' && /no such (table|column)/.test(words(error));
+  // A thread's error comes with its words alone.
+  return /^(no such (table|column)|database disk image is malformed|file is not a database)/.test(words(error));
 }
 
 /** The error of a file whose pages can be read, but not what stands in them. */
@@ -102,10 +103,15 @@ export function openDatabase(file: string, connection: string, source: string): 
   }
 }
 
-/** Moves an unreadable ledger out of the way, kept for whoever wants to look at it. */
+/** Removes a SQLite file and what belongs to it. */
+export function removeFile(file: string): void {
+  for (const tail of ['', '-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
+}
+
+/** Moves an unreadable ledger out of the way, kept for whoever wants to look at it. Nobody may have it open. */
 export function setAside(file: string): string {
   const kept = `${file}.broken-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
   renameSync(file, kept);
-  for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
+  removeFile(file);
   return kept;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Journal, Ledger, RebuildStart } from '../contract/journal.ts';
 import type { Row } from '../contract/warehouse.ts';
-import { explainSqlite, isUnreadable, makeFolder, openDatabase, setAside } from './database.ts';
+import { explainSqlite, isUnreadable, makeFolder, openDatabase, removeFile, setAside } from './database.ts';
 import { FORGET_PENDING, makeJournal } from './journal.ts';
 import { sweepSpool } from './spool.ts';
 import { buildIndex } from './user-index.ts';
@@ -21,6 +21,9 @@ export interface LedgerPlace {
 
 /** Path of a connection's ledger. */
 export const ledgerFile = (folder: string, connection: string): string => join(folder, `${connection}.ledger`);
+
+/** A ledger that is being filled, before it takes the other's place. */
+const nextFile = (file: string): string => `${file}.new`;
 
 const ROWS_A_TURN = 5000;
 
@@ -60,15 +63,30 @@ async function fill(db: BetterSqlite3.Database, rows: AsyncIterable<Row>, start:
   );
 }
 
-/** What people look back on goes over to the new ledger: runs and rejected records. */
-function carryOver(db: BetterSqlite3.Database, old: string): void {
-  db.prepare('attach database ? as old').run(old);
-  db.exec(`
-    insert or ignore into runs select * from old.runs;
-    insert or ignore into rejected select * from old.rejected where seq <= (select seq from old.ledger);
-    update ledger set clock = max(clock, (select clock from old.ledger));
-    detach database old;
-  `);
+/** What people look back on goes over to the new ledger, as far as it can be read: runs and rejected records. */
+const CARRIED = [
+  'insert or ignore into runs select * from old.runs',
+  'insert or ignore into rejected select * from old.rejected where seq <= (select seq from old.ledger)',
+  'update ledger set clock = max(clock, (select clock from old.ledger))',
+];
+
+/** Returns false where some of it could not be read. */
+function carryOver(db: BetterSqlite3.Database, old: string): boolean {
+  let whole = true;
+  const without = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      whole = false;
+    }
+  };
+  without(() => {
+    db.prepare('attach database ? as old').run(old);
+    for (const sql of CARRIED) without(() => db.exec(sql));
+    db.exec('detach database old');
+  });
+  return whole;
 }
 
 /** Looks into a ledger beside whoever has the lease; `look` must only read. The ledger must be there. */
@@ -88,17 +106,13 @@ export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T)
 export function removeLedger(folder: string, connection: string): void {
   const file = ledgerFile(folder, connection);
   removeFile(file);
-  removeFile(`${file}.new`);
+  removeFile(nextFile(file));
   const spool = join(folder, 'spool');
   if (existsSync(spool)) sweepSpool(spool, connection, []);
   const broken = readdirSync(folder).filter((name) => name.startsWith(`${connection}.ledger.broken-`));
   for (const name of [`${connection}.lock`, `${connection}.lease.json`, ...broken])
     rmSync(join(folder, name), { force: true });
 }
-
-const removeFile = (file: string): void => {
-  for (const tail of ['', '-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
-};
 
 async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
   makeFolder(folder);
@@ -125,6 +139,18 @@ export function makeLedger(place: LedgerPlace): Ledger {
   const spool = join(folder, 'spool');
   const journal = (db: BetterSqlite3.Database): Journal =>
     makeJournal(db, { connection, file, spool, ...(place.clock === undefined ? {} : { clock: place.clock }) });
+  /** Returns false where the old ledger could not be read whole. */
+  const makeNext = async (next: string, rows: AsyncIterable<Row>, start: RebuildStart): Promise<boolean> => {
+    const db = openDatabase(next, connection, source);
+    try {
+      await fill(db, rows, start);
+      const whole = !existsSync(file) || carryOver(db, file);
+      db.pragma('wal_checkpoint(truncate)');
+      return whole;
+    } finally {
+      db.close();
+    }
+  };
   const opened = (): { db: BetterSqlite3.Database; broken: string | null } => {
     try {
       return { db: openDatabase(file, connection, source), broken: null };
@@ -138,6 +164,8 @@ export function makeLedger(place: LedgerPlace): Ledger {
     open: async () => {
       makeFolder(folder, connection);
       makeFolder(spool, connection);
+      // Of a rebuild that was killed: nobody else is at one while this process has the lease.
+      removeFile(nextFile(file));
       const existed = existsSync(file);
       const { db, broken } = opened();
       try {
@@ -152,22 +180,17 @@ export function makeLedger(place: LedgerPlace): Ledger {
     },
     copy: (to) => copyLedger(place, to),
     rebuild: async (rows, start) => {
-      const next = `${file}.new`;
+      const next = nextFile(file);
       removeFile(next);
       try {
-        const db = openDatabase(next, connection, source);
-        try {
-          await fill(db, rows, start);
-          if (existsSync(file)) carryOver(db, file);
-          db.pragma('wal_checkpoint(truncate)');
-        } finally {
-          db.close();
-        }
+        const whole = await makeNext(next, rows, start);
         // The old file stays until the new one takes its name: a crash here finds one of the two.
+        if (!whole) setAside(file);
         for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
         renameSync(next, file);
         return journal(openDatabase(file, connection, source));
       } catch (error) {
+        removeFile(next);
         throw explainSqlite(error, file, connection);
       }
     },

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Config, Connection } from '../../../config/types.ts';
 import { noCounts } from '../../contract/run.ts';
 import type { StateRow } from '../../contract/warehouse.ts';
+import { RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
 import { ledgerFile, removeLedger } from '../../journal/ledger.ts';
 import { unbindAccount } from '../../sql/forget.ts';
@@ -82,25 +83,33 @@ export async function rebuildState(name: string, _options: object, command: Comm
   }
 }
 
+async function rebuildOnce(connection: Connection, deps: ReturnType<typeof depsOf>): Promise<number> {
+  const { journal } = await deps.ledger.open();
+  const recovery = {
+    deps,
+    journal,
+    recipe: recipeOf(connection),
+    account: '',
+    counts: noCounts(),
+    record: () => undefined,
+  };
+  try {
+    recovery.account = journal.facts().account ?? '';
+    await rebuildNow(recovery, 'it was asked for');
+    return recovery.journal.facts().live;
+  } finally {
+    recovery.journal.close();
+  }
+}
+
 async function rebuild(config: Config, connection: Connection, deps: ReturnType<typeof depsOf>): Promise<number> {
   const release = acquireLease(config.state.dir, connection.name);
   try {
-    const { journal } = await deps.ledger.open();
-    const account = journal.facts().account ?? '';
-    const recovery = {
-      deps,
-      journal,
-      recipe: recipeOf(connection),
-      account,
-      counts: noCounts(),
-      record: () => undefined,
-    };
-    try {
-      await rebuildNow(recovery, 'it was asked for');
-      return recovery.journal.facts().live;
-    } finally {
-      recovery.journal.close();
-    }
+    return await rebuildOnce(connection, deps);
+  } catch (error) {
+    if (!(error instanceof RollcallError) || !error.ledgerLost) throw error;
+    // It is out of the way now.
+    return await rebuildOnce(connection, deps);
   } finally {
     release();
   }
