@@ -26,6 +26,8 @@ export interface TableIdentity {
   readonly tables: string;
   /** Live rows of the connection in `users`, or rows of all connections where metadata tells no more; null where nothing does. */
   readonly rows: number | null;
+  /** `rows` counts the connection's rows alone, so that too many tell as much as too few. Default false. */
+  readonly own?: boolean;
   /** Of `roles`, `teams` and `rejected_records`, those without a row of the connection (or of anybody, where metadata tells no more). */
   readonly empty?: readonly string[];
   /** The connection's row of `rollcall_state`; null when there is none. Undefined where reading it is not free. */

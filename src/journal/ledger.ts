@@ -27,6 +27,23 @@ const nextFile = (file: string): string => `${file}.new`;
 
 const ROWS_A_TURN = 5000;
 
+/** Indexes the users. A table with several rows of one user is known by the last of them; returns how many live ones are left out. */
+async function index(db: BetterSqlite3.Database): Promise<number> {
+  try {
+    await buildIndex(db);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('UNIQUE constraint')) throw error;
+    const counted = db
+      .prepare<[], number>(`select count(*) from users where standing <> ${standingCode('gone')}`)
+      .pluck();
+    const before = counted.get() ?? 0;
+    db.exec('delete from users where num not in (select max(num) from users group by user_id)');
+    await buildIndex(db);
+    return before - (counted.get() ?? 0);
+  }
+}
+
 async function fill(db: BetterSqlite3.Database, rows: AsyncIterable<Row>, start: RebuildStart): Promise<void> {
   const insert = db.prepare('insert into users (user_id, fingerprint, standing, seq) values (?, ?, ?, ?)');
   let live = 0;
@@ -51,7 +68,7 @@ async function fill(db: BetterSqlite3.Database, rows: AsyncIterable<Row>, start:
     group = [];
   }
   write(group);
-  await buildIndex(db);
+  live -= await index(db);
   const { epoch, seq, batch_id, account, after } = start;
   db.prepare('update ledger set epoch = ?, seq = ?, batch_id = ?, account = ?, live = ?, clock = ?').run(
     epoch,

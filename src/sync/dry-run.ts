@@ -40,6 +40,7 @@ async function look(
     recipe: recipeOf(deps.settings),
     account,
     counts,
+    warnings: [],
     record: () => undefined,
   };
   try {

@@ -79,8 +79,11 @@ function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null):
   if (state === null) return seq === 0 ? null : differs('the warehouse has no state for it', true);
   if (state.epoch !== epoch) return differs('another ledger took the connection over');
   if (state.seq !== seq) return differs(`the warehouse has batch ${state.seq}, the ledger batch ${seq}`);
-  if (identity.rows === null || identity.rows >= live) return null;
-  return differs(`the users table has lost rows (${identity.rows} where ${live} are known)`, true);
+  const { rows, own = false } = identity;
+  if (rows !== null && own && rows > live)
+    return differs(`the users table has rows that Rollcall did not load (${rows} where ${live} are known)`);
+  if (rows === null || rows >= live) return null;
+  return differs(`the users table has lost rows (${rows} where ${live} are known)`, true);
 }
 
 /** An ordinary crash between apply and promotion: the warehouse has the batch that is sealed here. */

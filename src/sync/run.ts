@@ -59,6 +59,7 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
     recipe,
     account,
     counts,
+    warnings,
     record: (journal) => journal.saveRun(run, false),
   };
   await recovered(recovery, progress, recover);

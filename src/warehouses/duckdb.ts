@@ -173,10 +173,10 @@ async function identity(connection: DuckDBConnection, name: string) {
   const empty = await emptyTables(connection, name);
   const { sql, params } = readState(duckdbDialect, name);
   const found = (await connection.runAndReadAll(sql, [...params])).getRows()[0];
-  if (found === undefined) return { tables: 'duckdb', rows, empty, state: null };
+  if (found === undefined) return { tables: 'duckdb', rows, own: true, empty, state: null };
   const [epoch = '', seq, batch_id = '', recipe = '', account = '', updated_at = ''] = found.map(String);
   const state = { epoch, seq: Number(seq), batch_id, recipe, account, updated_at };
-  return { tables: 'duckdb', rows, empty, state };
+  return { tables: 'duckdb', rows, own: true, empty, state };
 }
 
 /** A file without a byte is what a crash leaves that came before the first one. */

@@ -91,11 +91,13 @@ async function rebuildOnce(connection: Connection, deps: ReturnType<typeof depsO
     recipe: recipeOf(connection),
     account: '',
     counts: noCounts(),
+    warnings: [],
     record: () => undefined,
   };
   try {
     recovery.account = journal.facts().account ?? '';
     await rebuildNow(recovery, 'it was asked for');
+    for (const warning of recovery.warnings) process.stderr.write(`note: ${connection.name}: ${warning}\n`);
     return recovery.journal.facts().live;
   } finally {
     recovery.journal.close();

@@ -1,0 +1,38 @@
+import type { Dialect } from '../contract/dialect.ts';
+import type { Statement } from '../contract/warehouse.ts';
+import { USERS } from './tables.ts';
+
+/** Rows of a connection beyond one a user. */
+export function countSurplus(d: Dialect, connection: string): Statement {
+  return {
+    sql: `select count(*) - count(distinct ${d.name('user_id')}) as ${d.name('surplus')} from ${d.table(USERS.name)} where ${d.name('connection')} = ?`,
+    params: [connection],
+  };
+}
+
+/**
+ * Leaves each user of a connection one row, the one that was written last. Rows have no name of their own in every
+ * warehouse, so that a copy of the row to keep is put beside them under a negative number, then they go, and the copy
+ * takes its number back. To be run in one transaction.
+ */
+export function removeSurplus(d: Dialect, connection: string): Statement[] {
+  const [table, seq, id] = [d.table(USERS.name), d.name('seq'), d.name('user_id')];
+  const own = `${d.name('connection')} = ?`;
+  const names = USERS.columns.map(({ name }) => d.name(name)).join(', ');
+  const values = USERS.columns.map(({ name }) => (name === 'seq' ? `-1 - ${seq}` : d.name(name))).join(', ');
+  const newest = `row_number() over (partition by ${id} order by ${seq} desc) as ${d.name('newest')}`;
+  const several = `count(*) over (partition by ${id}) as ${d.name('several')}`;
+  return [
+    {
+      sql:
+        `insert into ${table} (${names}) select ${values} from (select u.*, ${newest}, ${several} from ${table} u where ${own}) v ` +
+        `where ${d.name('newest')} = 1 and ${d.name('several')} > 1`,
+      params: [connection],
+    },
+    {
+      sql: `delete from ${table} where ${own} and ${seq} >= 0 and ${id} in (select ${id} from ${table} where ${own} and ${seq} < 0)`,
+      params: [connection, connection],
+    },
+    { sql: `update ${table} set ${seq} = -1 - ${seq} where ${own} and ${seq} < 0`, params: [connection] },
+  ];
+}
