@@ -248,6 +248,7 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     runs: p.records.list,
     unsentRuns: p.records.unsent,
     markSent: p.records.markSent,
+    markUnsent: p.records.markUnsent,
     close: () => {
       void p.spool.close();
       const wasOpen = db.open;

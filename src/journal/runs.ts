@@ -9,6 +9,7 @@ export interface Records {
   list(limit: number): Run[];
   unsent(): Run[];
   markSent(run_ids: readonly string[]): void;
+  markUnsent(most: number): void;
   hasRejected(payload_hash: string): boolean;
   /** `seq` is the batch that carries them. */
   reject(records: readonly Rejected[], seq: number): void;
@@ -22,6 +23,9 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
   const list = db.prepare<[number], string>('select run from runs order by started_at desc limit ?').pluck();
   const unsent = db.prepare<[], string>('select run from runs where sent = 0 order by started_at').pluck();
   const sent = db.prepare('update runs set sent = 1 where run_id = ?');
+  const unmark = db.prepare(
+    'update runs set sent = 0 where run_id in (select run_id from runs order by started_at desc limit ?)',
+  );
   const known = db.prepare('select 1 from rejected where payload_hash = ?').pluck();
   const insert = db.prepare(
     'insert or ignore into rejected (payload_hash, run_id, page, user_id, reason, payload, rejected_at, seq) values (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -46,6 +50,9 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     unsent: () => unsent.all().map(run),
     markSent: (run_ids) => {
       for (const run_id of run_ids) sent.run(run_id);
+    },
+    markUnsent: (most) => {
+      unmark.run(most);
     },
     hasRejected: (payload_hash) => known.get(payload_hash) !== undefined,
     reject: (records, seq) => {
