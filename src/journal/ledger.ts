@@ -119,6 +119,11 @@ export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T)
   }
 }
 
+/** True where the folder has a ledger of this connection, or what is left of one. */
+export function hasFiles(folder: string, connection: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(`${connection}.ledger`));
+}
+
 /** Removes a connection's ledger, spool and lease files. Call it under the lease. */
 export function removeLedger(folder: string, connection: string): void {
   const file = ledgerFile(folder, connection);

@@ -7,7 +7,7 @@ import { duckdbDialect } from './duckdb-dialect.ts';
 import { identity } from './duckdb-identity.ts';
 import { explain, makeRoom, openFile } from './duckdb-open.ts';
 import { rowsOf } from './duckdb-rows.ts';
-import { scrub } from './duckdb-scrub.ts';
+import { removeCopy, scrub } from './duckdb-scrub.ts';
 
 const options = z.strictObject({
   path: z.string().min(1).meta({ path: true }).describe('The database file; made when it is missing'),
@@ -164,6 +164,7 @@ export const duckdb: Warehouse<Options> = {
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
     if (access === 'write') {
+      removeCopy(o.path);
       await connection.run('set max_vacuum_tasks = 0');
       // The file is closed after a batch anyway: what is committed goes straight to its place, not to the log first.
       await connection.run("set wal_autocheckpoint = '1KB'");
