@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Journal, Ledger, RebuildStart } from '../contract/journal.ts';
@@ -106,17 +106,43 @@ function carryOver(db: BetterSqlite3.Database, old: string): boolean {
   return whole;
 }
 
+/**
+ * Opens a ledger beside whoever has the lease, to look at it. A reader leaves the log's files behind, which a writer
+ * takes away when it is the last; so it is opened for writing without writing, unless a log is there already.
+ */
+function openToLook(file: string): BetterSqlite3.Database {
+  if (!existsSync(`${file}-wal`)) {
+    const db = new BetterSqlite3(file, { fileMustExist: true });
+    try {
+      db.pragma('query_only = on');
+      db.prepare('select 1 from sqlite_master').get();
+      return db;
+    } catch (error) {
+      db.close();
+      if (isUnreadable(error)) throw error;
+      // Whoever may not write may still read.
+    }
+  }
+  return new BetterSqlite3(file, { readonly: true });
+}
+
 /** Looks into a ledger beside whoever has the lease; `look` must only read. The ledger must be there. */
 export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T): T {
   const file = ledgerFile(place.folder, place.connection);
-  const db = new BetterSqlite3(file, { readonly: true });
+  let db: BetterSqlite3.Database | null = null;
   try {
+    db = openToLook(file);
     return look(makeJournal(db, { connection: place.connection, file, spool: null }));
   } catch (error) {
     throw explainSqlite(error, file, place.connection);
   } finally {
-    db.close();
+    db?.close();
   }
+}
+
+/** True where there is a ledger. A file without a byte is what a crash leaves that came before the first one. */
+export function hasLedger(folder: string, connection: string): boolean {
+  return (statSync(ledgerFile(folder, connection), { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 /** True where the folder has a ledger of this connection, or what is left of one. */
@@ -136,20 +162,38 @@ export function removeLedger(folder: string, connection: string): void {
     rmSync(join(folder, name), { force: true });
 }
 
-async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
-  makeFolder(folder);
-  const [from, to] = [ledgerFile(place.folder, place.connection), ledgerFile(folder, place.connection)];
-  if (existsSync(from)) {
-    const db = new BetterSqlite3(from, { readonly: true });
+/** Copies a ledger's file as it is now. One that cannot be read is copied all the same: whoever opens the copy is told. */
+async function copyFile(from: string, to: string): Promise<void> {
+  try {
+    const db = openToLook(from);
     try {
       await db.backup(to);
     } finally {
       db.close();
     }
-    const copy = openDatabase(to, place.connection, place.source);
-    // What is pending is not in the warehouse, so that a copy begins from what is.
-    copy.exec(FORGET_PENDING);
-    copy.close();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    removeFile(to);
+    copyFileSync(from, to);
+  }
+}
+
+async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
+  makeFolder(folder);
+  const [from, to] = [ledgerFile(place.folder, place.connection), ledgerFile(folder, place.connection)];
+  try {
+    if (hasLedger(place.folder, place.connection)) {
+      await copyFile(from, to);
+      const copy = openDatabase(to, place.connection, place.source);
+      try {
+        // What is pending is not in the warehouse, so that a copy begins from what is.
+        copy.exec(FORGET_PENDING);
+      } finally {
+        copy.close();
+      }
+    }
+  } catch (error) {
+    if (!isUnreadable(error)) throw explainSqlite(error, from, place.connection);
   }
   return makeLedger({ ...place, folder });
 }
@@ -188,7 +232,7 @@ export function makeLedger(place: LedgerPlace): Ledger {
       makeFolder(spool, connection);
       // Of a rebuild that was killed: nobody else is at one while this process has the lease.
       removeFile(nextFile(file));
-      const existed = existsSync(file);
+      const existed = hasLedger(folder, connection);
       const { db, broken } = opened();
       try {
         return { journal: journal(db), fresh: !existed || broken !== null, broken };

@@ -1,4 +1,13 @@
-import { closeSync, copyFileSync, openSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -89,4 +98,53 @@ test('a lock file that is no database holds nobody up', async () => {
   const home = await home60();
   writeFileSync(join(home.state, 'support.lock'), 'garbage'.repeat(1000));
   expect(await home.sync()).toMatchObject({ code: 0, outcome: 'ok', statements: 0 });
+});
+
+describe('beside a ledger that cannot be read', () => {
+  const GARBAGE: readonly [what: string, bytes: string][] = [
+    ['garbage', 'garbage'.repeat(1000)],
+    ['an empty file', ''],
+  ];
+
+  async function two(bytes: string): Promise<Home> {
+    const home = await home60();
+    const text = readFileSync(home.config, 'utf8');
+    const own = text.slice(text.indexOf('  support:'));
+    writeFileSync(home.config, text + own.replace('support:', 'other:'));
+    for (const name of ['', '-wal', '-shm']) rmSync(join(home.state, `other.ledger${name}`), { force: true });
+    writeFileSync(join(home.state, 'other.ledger'), bytes);
+    return home;
+  }
+
+  test.each(GARBAGE)('(%s) status, runs and rejected show the other connections', async (_, bytes) => {
+    const home = await two(bytes);
+    const status = await home.run(['status', '--json']);
+    expect(status, status.stderr).toMatchObject({ code: 0 });
+    expect(JSON.parse(status.stdout)).toMatchObject([
+      { connection: 'support', users: 60, trouble: null },
+      { connection: 'other', trouble: expect.stringMatching(bytes === '' ? /never ran/ : /other\.ledger is damaged/) },
+    ]);
+    const runs = await home.run(['runs', '--json']);
+    expect({ code: runs.code, n: JSON.parse(runs.stdout).length }).toEqual({ code: 0, n: 1 });
+    expect(await home.run(['rejected', 'list', '--json'])).toMatchObject({ code: 0, stdout: '[]\n' });
+    expect(await home.run(['state', 'show', 'other', '--json'])).toMatchObject({ code: 0 });
+  });
+
+  test.each(GARBAGE)('(%s) a dry run goes on as if there were none, and leaves it', async (_, bytes) => {
+    const home = await two(bytes);
+    const { code, stdout, stderr } = await home.run(['sync', 'other', '--dry-run', '--json', '--quiet']);
+    expect(code, stderr + stdout).toBe(0);
+    const run = JSON.parse(stdout);
+    expect(run).toMatchObject({ outcome: 'ok', inserted: 60, seen: 60, pages: 1 });
+    expect(run.warnings ?? []).toEqual(bytes === '' ? [] : [expect.stringMatching(/ledger cannot be read/)]);
+    expect(readFileSync(join(home.state, 'other.ledger'), 'utf8')).toBe(bytes);
+  });
+
+  test.each(['users', 'runs', 'ledger'])('(damaged %s) a dry run compares with the rows', async (name) => {
+    const home = await home60();
+    damage(ledgerOf(home), name);
+    const { code, stdout, stderr } = await home.run(['sync', '--dry-run', '--json', '--quiet']);
+    expect(code, stderr + stdout).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'ok', inserted: 0, unchanged: 60, pages: 1 });
+  });
 });

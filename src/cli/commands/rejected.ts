@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { globalsOf } from '../globals.ts';
-import { lookInto } from '../ledgers.ts';
+import { listFrom } from '../ledgers.ts';
 import { print, table } from '../print.ts';
 import { chosen, configOf } from '../workplace.ts';
 
@@ -12,7 +12,7 @@ export async function listRejected(name: string | undefined, _options: object, c
   const globals = globalsOf(command);
   const config = await configOf(globals.config);
   const found = chosen(config, name === undefined ? [] : [name]).flatMap((connection) =>
-    (lookInto(config, connection, (ledger) => ledger.rejected(SHOWN)) ?? []).map((record) => ({
+    listFrom(config, connection, (ledger) => ledger.rejected(SHOWN)).map((record) => ({
       connection: connection.name,
       ...record,
     })),

@@ -10,7 +10,7 @@ import { recipeOf } from '../../sync/fingerprint.ts';
 import { rebuildNow } from '../../sync/recover.ts';
 import { confirm } from '../confirm.ts';
 import { globalsOf } from '../globals.ts';
-import { lookInto } from '../ledgers.ts';
+import { listFrom } from '../ledgers.ts';
 import { print } from '../print.ts';
 import { type Stop, stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
@@ -32,13 +32,15 @@ export async function showState(name: string, _options: object, command: Command
   const connection = connectionOf(config, name);
   const stop = stopOnSignals();
   try {
-    const ledger = lookInto(config, connection, (journal) => ({
-      ...journal.facts(),
-      inactive: journal.inactive(),
-      open_scan: summary(journal.scan()),
-      open_batch: journal.openBatch(),
-      sealed_batch: journal.sealed()?.batch_id ?? null,
-    }));
+    const [ledger = null] = listFrom(config, connection, (journal) => [
+      {
+        ...journal.facts(),
+        inactive: journal.inactive(),
+        open_scan: summary(journal.scan()),
+        open_batch: journal.openBatch(),
+        sealed_batch: journal.sealed()?.batch_id ?? null,
+      },
+    ]);
     const file = ledgerFile(config.state.dir, name);
     const state = {
       connection: name,
