@@ -24,6 +24,8 @@ export interface ErrorFacts {
   readonly retryAfterMs?: number;
   /** The server no longer accepts the cursor it was asked for: the scan may start again. */
   readonly cursorRefused?: boolean;
+  /** The ledger cannot be read; it is kept aside when it is closed, and the work may begin anew with a new one. */
+  readonly ledgerLost?: boolean;
   readonly cause?: unknown;
 }
 
@@ -38,6 +40,7 @@ export class RollcallError extends Error {
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly cursorRefused: boolean;
+  readonly ledgerLost: boolean;
 
   constructor(kind: ErrorKind, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -48,6 +51,7 @@ export class RollcallError extends Error {
     this.status = facts.status;
     this.retryAfterMs = facts.retryAfterMs;
     this.cursorRefused = facts.cursorRefused ?? false;
+    this.ledgerLost = facts.ledgerLost ?? false;
   }
 
   get retryable(): boolean {
@@ -73,6 +77,7 @@ export function locate(error: unknown, connection: string, step: string): Rollca
       ...(error.status === undefined ? {} : { status: error.status }),
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
       cursorRefused: error.cursorRefused,
+      ledgerLost: error.ledgerLost,
       cause: error.cause ?? error,
     });
   }

@@ -67,7 +67,7 @@ function addReading(program: Command, done: Done): void {
   program
     .command('status')
     .description('how each connection is doing')
-    .action(async (options, command) => done(await (await import('./commands/runs.ts')).status(options, command)));
+    .action(async (options, command) => done(await (await import('./commands/status.ts')).status(options, command)));
   program
     .command('query <sql>')
     .description('run SQL on the tables: a table, --json or --csv')

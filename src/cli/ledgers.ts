@@ -1,11 +1,25 @@
-import { existsSync } from 'node:fs';
 import type { Config, Connection } from '../../config/types.ts';
 import type { Journal } from '../contract/journal.ts';
-import { ledgerFile, readLedger } from '../journal/ledger.ts';
+import { RollcallError } from '../errors.ts';
+import { hasLedger, readLedger } from '../journal/ledger.ts';
 
-/** Looks into a connection's ledger without the lease; null when there is none yet. */
+/** Looks into a connection's ledger without the lease; null when there is none yet. Throws where it cannot be read. */
 export function lookInto<T>(config: Config, connection: Connection, look: (ledger: Journal) => T): T | null {
   const place = { connection: connection.name, source: connection.source.name, folder: config.state.dir };
-  if (!existsSync(ledgerFile(config.state.dir, connection.name))) return null;
-  return readLedger(place, look);
+  return hasLedger(config.state.dir, connection.name) ? readLedger(place, look) : null;
+}
+
+/** The same for a listing of several: a ledger that cannot be read is told of and has nothing to list. */
+export function listFrom<T>(
+  config: Config,
+  connection: Connection,
+  list: (ledger: Journal) => readonly T[],
+): readonly T[] {
+  try {
+    return lookInto(config, connection, list) ?? [];
+  } catch (error) {
+    if (!(error instanceof RollcallError)) throw error;
+    process.stderr.write(`rollcall: ${error.message}\n`);
+    return [];
+  }
 }

@@ -8,12 +8,14 @@ export function print(line: string): void {
 
 const CELL_WIDTH = 60;
 
+/** A text on one line. Control characters of a name must not reach the terminal. */
+export const oneLine = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
+
 /** A value as a cell: short, on one line. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  // Control characters of a name must not reach the terminal.
-  const line = text.replaceAll(/\p{Cc}/gu, ' ');
+  const line = oneLine(text);
   return line.length > CELL_WIDTH ? `${line.slice(0, CELL_WIDTH - 1)}…` : line;
 }
 

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { Config, Connection } from '../../config/types.ts';
+import type { Budget } from '../contract/budget.ts';
 import type { Observer } from '../contract/run.ts';
 import type { Access, OpenContext, Session } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
+import { memoryBudget } from '../http/budget.ts';
 import { makeIo } from '../http/client.ts';
 import { fileBudget } from '../journal/budget-file.ts';
 import { acquireLease } from '../journal/lease.ts';
@@ -48,6 +51,11 @@ export function openWarehouse(
   return warehouse.open(options, access, { scratch: config.state.dir, ...context });
 }
 
+/** Requests are paced with whoever else does so in the state folder. A command that leaves nothing behind makes none. */
+function budgetOf({ state }: Config): Budget & { close(): void } {
+  return existsSync(state.dir) ? fileBudget(state.dir) : { ...memoryBudget(), close: () => undefined };
+}
+
 /** Everything that a run of one connection works with. */
 export function depsOf(config: Config, connection: Connection, observer: Observer, signal: AbortSignal): Deps {
   const { name, source } = connection;
@@ -58,7 +66,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
     observer,
     signal,
     connect: (counts) => {
-      const budget = fileBudget(config.state.dir);
+      const budget = budgetOf(config);
       const io = makeIo({
         api: source.api(connection.options),
         connection: name,

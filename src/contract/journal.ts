@@ -204,6 +204,9 @@ export interface Journal {
   runs(limit: number): readonly Run[];
   unsentRuns(): readonly Run[];
   markSent(run_ids: readonly string[]): void;
+  /** The newest runs, so many, are to be sent again: the warehouse has lost them. */
+  markUnsent(most: number): void;
+  /** A ledger that was found damaged (an error with `ledgerLost`) is set aside, so that the next opening makes a new one. */
   close(): void;
 }
 

@@ -26,7 +26,11 @@ export interface TableIdentity {
   readonly tables: string;
   /** Live rows of the connection in `users`, or rows of all connections where metadata tells no more; null where nothing does. */
   readonly rows: number | null;
-  /** Of `roles`, `teams` and `rejected_records`, those without a row of the connection (or of anybody, where metadata tells no more). */
+  /** `rows` counts the connection's rows alone, so that too many tell as much as too few. Default false. */
+  readonly own?: boolean;
+  /** Names of our views and, as `table.column`, of our columns that are there: what is missing is made again. Absent where a look is not free. */
+  readonly layout?: readonly string[];
+  /** Of `user_changes`, `sync_runs`, `roles`, `teams` and `rejected_records`, those without a row of the connection (or of anybody, where metadata tells no more). */
   readonly empty?: readonly string[];
   /** The connection's row of `rollcall_state`; null when there is none. Undefined where reading it is not free. */
   readonly state?: StateRow | null;

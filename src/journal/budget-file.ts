@@ -1,18 +1,25 @@
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
 import type { Budget } from '../contract/budget.ts';
-import { makeFolder, openPlain } from './database.ts';
+import { explainSqlite, isUnreadable } from './database.ts';
+import { explained } from './explained.ts';
 
 /** A sliding minute, and some more against the network's uneven speed, in ms. */
 const WINDOW = 60_500;
 
-/** Request budgets in the state folder: processes that run one after or beside another share the minute. */
-export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
-  makeFolder(folder);
-  const db = openPlain(join(folder, 'budgets.sqlite'), 'budgets', 5000);
+/** How long another process may hold the file, in ms. */
+const PATIENCE = 5000;
+
+/** Spends one request of a bucket at a time. */
+type Spend = (bucket: string, limit: number, at: number) => number;
+
+function prepare(db: BetterSqlite3.Database): Spend {
   db.pragma('journal_mode = wal');
-  // Lost in a power cut at worst, and then the server's own limit speaks.
+  // Lost in a power cut at worst, and then the minute before it is taken for spent.
   db.pragma('synchronous = off');
   db.exec('create table if not exists spent (bucket text not null, at real not null)');
+  db.exec('create table if not exists lost (at real not null)');
   db.exec('create index if not exists spent_by_bucket on spent (bucket, at)');
   const expire = db.prepare('delete from spent where bucket = ? and (at <= ? or at > ?)');
   const count = db.prepare<[string], { spent: number }>('select count(*) as spent from spent where bucket = ?');
@@ -20,8 +27,10 @@ export function fileBudget(folder: string, now: () => number = Date.now): Budget
     .prepare<[string, number], number>('select at from spent where bucket = ? order by at limit 1 offset ?')
     .pluck();
   const insert = db.prepare('insert into spent (bucket, at) values (?, ?)');
-  const spend = db.transaction((bucket: string, limit: number): number => {
-    const at = now();
+  const lost = db.prepare<[number], number | null>('select max(at) from lost where at <= ?').pluck();
+  const spend = db.transaction((bucket: string, limit: number, at: number): number => {
+    const forgotten = lost.get(at) ?? null;
+    if (forgotten !== null && forgotten > at - WINDOW) return Math.max(1, Math.ceil(forgotten + WINDOW - at));
     // Times ahead of the clock are from before it was set back.
     expire.run(bucket, at - WINDOW, at);
     const spent = count.get(bucket)?.spent ?? 0;
@@ -31,10 +40,83 @@ export function fileBudget(folder: string, now: () => number = Date.now): Budget
     }
     return Math.max(1, (oldest.get(bucket, spent - limit) ?? at) + WINDOW - at);
   });
-  return {
-    spend: async (bucket, limit) => (limit === 0 ? 0 : spend.immediate(bucket, limit)),
-    close: () => {
-      if (db.open) db.close();
-    },
+  return (bucket, limit, at) => spend.immediate(bucket, limit, at);
+}
+
+/** An open file, told from one that took its name later. */
+interface Open {
+  readonly db: BetterSqlite3.Database;
+  readonly inode: number;
+  readonly spend: Spend;
+}
+
+const inodeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.ino ?? 0;
+
+const TAILS = ['', '-wal', '-shm'];
+
+/** The last moment at which anything can have been recorded in the file, in ms since 1970. */
+function lastWritten(file: string): number {
+  const times = TAILS.map((tail) => statSync(`${file}${tail}`, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return Math.max(...times);
+}
+
+function openAt(file: string): Open {
+  const db = new BetterSqlite3(file, { timeout: PATIENCE });
+  try {
+    return { db, spend: prepare(db), inode: inodeOf(file) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/**
+ * Makes a file anew that SQLite cannot read. What was spent is lost with it: every request that may have been in it was
+ * sent before the file was last written, so that all buckets count as spent for a minute from then on.
+ */
+function makeAnew(file: string, unreadable: number, now: number): Open {
+  // Another process may have done so meanwhile.
+  if (inodeOf(file) === unreadable) {
+    const at = Math.min(Math.floor(lastWritten(file)), now);
+    for (const tail of TAILS) rmSync(`${file}${tail}`, { force: true });
+    const made = openAt(file);
+    made.db.prepare('insert into lost (at) values (?)').run(at);
+    return made;
+  }
+  return openAt(file);
+}
+
+/** Request budgets in the state folder, which must be there by the first request: processes that run one after or beside another share the minute. */
+export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
+  const file = join(folder, 'budgets.sqlite');
+  const opened = (): Open => {
+    const inode = inodeOf(file);
+    try {
+      return openAt(file);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      return makeAnew(file, inode, now());
+    }
   };
+  let current: Open | null = null;
+  const close = (): void => {
+    if (current?.db.open === true) current.db.close();
+    current = null;
+  };
+  const spend = (bucket: string, limit: number): number => {
+    // Whoever found it unreadable made it anew under the same name.
+    if (current !== null && current.inode !== inodeOf(file)) close();
+    current ??= opened();
+    try {
+      return current.spend(bucket, limit, now());
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      const { inode } = current;
+      close();
+      current = makeAnew(file, inode, now());
+      return current.spend(bucket, limit, now());
+    }
+  };
+  const methods = { spend: async (bucket: string, limit: number) => (limit === 0 ? 0 : spend(bucket, limit)), close };
+  return explained(methods, (error) => explainSqlite(error, file, null));
 }

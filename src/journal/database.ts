@@ -31,10 +31,10 @@ const words = (error: unknown): string => (error instanceof Error ? error.messag
 const code = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
-/** SQLite's words as an error that says who must act. */
-export function explainSqlite(error: unknown, file: string, connection: string): RollcallError {
+/** SQLite's words as an error that says who must act. `connection` null: a file that all connections share. */
+export function explainSqlite(error: unknown, file: string, connection: string | null): RollcallError {
   if (error instanceof RollcallError) return error;
-  const facts = { step: 'ledger', connection, cause: error };
+  const facts = { step: 'ledger', ...(connection === null ? {} : { connection }), cause: error };
   const full = ['SQLITE_FULL', 'ENOSPC', 'SQLITE_IOERR_WRITE', 'EDQUOT'];
   if (full.some((known) => code(error).startsWith(known))) {
     return new RollcallError(
@@ -54,23 +54,30 @@ export function explainSqlite(error: unknown, file: string, connection: string):
   }
   if (isUnreadable(error)) {
     return new RollcallError(
-      'config',
-      `the ledger ${file} is damaged; make it anew from the warehouse: rollcall state rebuild ${connection}`,
-      facts,
+      'transient',
+      `the ledger ${file} is damaged; the next sync keeps it aside and makes a new one from the warehouse`,
+      { ...facts, ledgerLost: true },
     );
   }
-  return new RollcallError('bug', `the ledger ${file} failed: ${words(error)}`, facts);
+  return new RollcallError('bug', `${file} failed: ${words(error)}`, facts);
 }
 
 const UNREADABLE = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
 
-/** True for a file that SQLite cannot read as a database. */
+/** True for a file that SQLite cannot read as a database, or that has lost a table of ours. */
 export function isUnreadable(error: unknown): boolean {
-  return UNREADABLE.some((known) => code(error).startsWith(known));
+  if (UNREADABLE.some((known) => code(error).startsWith(known))) return true;
+  // A thread's error comes with its words alone.
+  return /^(no such (table|column)|database disk image is malformed|file is not a database)/.test(words(error));
+}
+
+/** The error of a file whose pages can be read, but not what stands in them. */
+export function damaged(what: string, cause: unknown): Error {
+  return Object.assign(new Error(`${what} cannot be read`, { cause }), { code: 'SQLITE_CORRUPT' });
 }
 
 /** Opens a SQLite file of ours; trouble with it is explained. */
-export function openPlain(file: string, connection: string, timeout: number): BetterSqlite3.Database {
+export function openPlain(file: string, connection: string | null, timeout: number): BetterSqlite3.Database {
   try {
     return new BetterSqlite3(file, { timeout });
   } catch (error) {
@@ -96,10 +103,15 @@ export function openDatabase(file: string, connection: string, source: string): 
   }
 }
 
-/** Moves an unreadable ledger out of the way, kept for whoever wants to look at it. */
+/** Removes a SQLite file and what belongs to it. */
+export function removeFile(file: string): void {
+  for (const tail of ['', '-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
+}
+
+/** Moves an unreadable ledger out of the way, kept for whoever wants to look at it. Nobody may have it open. */
 export function setAside(file: string): string {
   const kept = `${file}.broken-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
   renameSync(file, kept);
-  for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
+  removeFile(file);
   return kept;
 }

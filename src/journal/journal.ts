@@ -4,7 +4,7 @@ import { addEffects, type Effects, effect, noEffects, UNKNOWN } from '../contrac
 import type { Batch, Diffed, Journal, Known, LedgerFacts, Rejected } from '../contract/journal.ts';
 import { makeBatches } from './batches.ts';
 import { instantText, nextMicros } from './clock.ts';
-import { explainSqlite } from './database.ts';
+import { explainSqlite, isUnreadable, setAside } from './database.ts';
 import { explained } from './explained.ts';
 import { makeRecords } from './runs.ts';
 import { makeScans } from './scans.ts';
@@ -204,7 +204,10 @@ function absences(p: Parts, db: BetterSqlite3.Database) {
   };
 }
 
-/** The journal over an open ledger file. Spool files that the ledger does not name are removed. */
+/**
+ * The journal over an open ledger file. Spool files that the ledger does not name are removed. A ledger that turns out
+ * to be damaged while it is used is set aside when it is closed: SQLite's own files must not be taken from under it.
+ */
 export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Journal {
   const p = parts(db, place);
   if (place.spool !== null) sweepSpool(place.spool, place.connection, p.batches.files());
@@ -247,10 +250,17 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     runs: p.records.list,
     unsentRuns: p.records.unsent,
     markSent: p.records.markSent,
+    markUnsent: p.records.markUnsent,
     close: () => {
       void p.spool.close();
+      const wasOpen = db.open;
       db.close();
+      if (lost && wasOpen && place.spool !== null) setAside(place.file);
     },
   };
-  return explained(journal, (error) => explainSqlite(error, place.file, place.connection));
+  let lost = false;
+  return explained(journal, (error) => {
+    lost ||= isUnreadable(error);
+    return explainSqlite(error, place.file, place.connection);
+  });
 }

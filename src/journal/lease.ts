@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type BetterSqlite3 from 'better-sqlite3';
 import { RollcallError } from '../errors.ts';
-import { explainSqlite, makeFolder, openPlain } from './database.ts';
+import { explainSqlite, isUnreadable, makeFolder, openPlain } from './database.ts';
 
 /** Who runs a connection, and since when. */
 interface Holder {
@@ -22,6 +23,11 @@ function holder(file: string): string {
   }
 }
 
+function lock(db: BetterSqlite3.Database): void {
+  db.pragma('locking_mode = exclusive');
+  db.exec('begin exclusive');
+}
+
 /**
  * Takes the one lease of a connection on this host and returns what gives it back. It is a lock of the operating system
  * on a file, so that it ends with its process however that dies. Throws `busy` while another process has it.
@@ -30,10 +36,18 @@ export function acquireLease(folder: string, connection: string): () => void {
   makeFolder(folder, connection);
   const file = join(folder, `${connection}.lock`);
   const info = join(folder, `${connection}.lease.json`);
-  const db = openPlain(file, connection, 0);
+  let db = openPlain(file, connection, 0);
   try {
-    db.pragma('locking_mode = exclusive');
-    db.exec('begin exclusive');
+    try {
+      lock(db);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      db.close();
+      // Emptied, not replaced: of two who find it so, both must lock the same file.
+      truncateSync(file);
+      db = openPlain(file, connection, 0);
+      lock(db);
+    }
   } catch (error) {
     db.close();
     if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') {

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Journal, Ledger, RebuildStart } from '../contract/journal.ts';
 import type { Row } from '../contract/warehouse.ts';
-import { explainSqlite, isUnreadable, makeFolder, openDatabase, setAside } from './database.ts';
+import { explainSqlite, isUnreadable, makeFolder, openDatabase, removeFile, setAside } from './database.ts';
 import { FORGET_PENDING, makeJournal } from './journal.ts';
 import { sweepSpool } from './spool.ts';
 import { buildIndex } from './user-index.ts';
@@ -22,7 +22,27 @@ export interface LedgerPlace {
 /** Path of a connection's ledger. */
 export const ledgerFile = (folder: string, connection: string): string => join(folder, `${connection}.ledger`);
 
+/** A ledger that is being filled, before it takes the other's place. */
+const nextFile = (file: string): string => `${file}.new`;
+
 const ROWS_A_TURN = 5000;
+
+/** Indexes the users. A table with several rows of one user is known by the last of them; returns how many live ones are left out. */
+async function index(db: BetterSqlite3.Database): Promise<number> {
+  try {
+    await buildIndex(db);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('UNIQUE constraint')) throw error;
+    const counted = db
+      .prepare<[], number>(`select count(*) from users where standing <> ${standingCode('gone')}`)
+      .pluck();
+    const before = counted.get() ?? 0;
+    db.exec('delete from users where num not in (select max(num) from users group by user_id)');
+    await buildIndex(db);
+    return before - (counted.get() ?? 0);
+  }
+}
 
 async function fill(db: BetterSqlite3.Database, rows: AsyncIterable<Row>, start: RebuildStart): Promise<void> {
   const insert = db.prepare('insert into users (user_id, fingerprint, standing, seq) values (?, ?, ?, ?)');
@@ -48,7 +68,7 @@ async function fill(db: BetterSqlite3.Database, rows: AsyncIterable<Row>, start:
     group = [];
   }
   write(group);
-  await buildIndex(db);
+  live -= await index(db);
   const { epoch, seq, batch_id, account, after } = start;
   db.prepare('update ledger set epoch = ?, seq = ?, batch_id = ?, account = ?, live = ?, clock = ?').run(
     epoch,
@@ -60,35 +80,81 @@ async function fill(db: BetterSqlite3.Database, rows: AsyncIterable<Row>, start:
   );
 }
 
-/** What people look back on goes over to the new ledger: runs and rejected records. */
-function carryOver(db: BetterSqlite3.Database, old: string): void {
-  db.prepare('attach database ? as old').run(old);
-  db.exec(`
-    insert or ignore into runs select * from old.runs;
-    insert or ignore into rejected select * from old.rejected where seq <= (select seq from old.ledger);
-    update ledger set clock = max(clock, (select clock from old.ledger));
-    detach database old;
-  `);
+/** What people look back on goes over to the new ledger, as far as it can be read: runs and rejected records. */
+const CARRIED = [
+  'insert or ignore into runs select * from old.runs',
+  'insert or ignore into rejected select * from old.rejected where seq <= (select seq from old.ledger)',
+  'update ledger set clock = max(clock, (select clock from old.ledger))',
+];
+
+/** Returns false where some of it could not be read. */
+function carryOver(db: BetterSqlite3.Database, old: string): boolean {
+  let whole = true;
+  const without = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      whole = false;
+    }
+  };
+  without(() => {
+    db.prepare('attach database ? as old').run(old);
+    for (const sql of CARRIED) without(() => db.exec(sql));
+    db.exec('detach database old');
+  });
+  return whole;
+}
+
+/**
+ * Opens a ledger beside whoever has the lease, to look at it. A reader leaves the log's files behind, which a writer
+ * takes away when it is the last; so it is opened for writing without writing, unless a log is there already.
+ */
+function openToLook(file: string): BetterSqlite3.Database {
+  if (!existsSync(`${file}-wal`)) {
+    const db = new BetterSqlite3(file, { fileMustExist: true });
+    try {
+      db.pragma('query_only = on');
+      db.prepare('select 1 from sqlite_master').get();
+      return db;
+    } catch (error) {
+      db.close();
+      if (isUnreadable(error)) throw error;
+      // Whoever may not write may still read.
+    }
+  }
+  return new BetterSqlite3(file, { readonly: true });
 }
 
 /** Looks into a ledger beside whoever has the lease; `look` must only read. The ledger must be there. */
 export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T): T {
   const file = ledgerFile(place.folder, place.connection);
-  const db = new BetterSqlite3(file, { readonly: true });
+  let db: BetterSqlite3.Database | null = null;
   try {
+    db = openToLook(file);
     return look(makeJournal(db, { connection: place.connection, file, spool: null }));
   } catch (error) {
     throw explainSqlite(error, file, place.connection);
   } finally {
-    db.close();
+    db?.close();
   }
+}
+
+/** True where there is a ledger. A file without a byte is what a crash leaves that came before the first one. */
+export function hasLedger(folder: string, connection: string): boolean {
+  return (statSync(ledgerFile(folder, connection), { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** True where the folder has a ledger of this connection, or what is left of one. */
+export function hasFiles(folder: string, connection: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(`${connection}.ledger`));
 }
 
 /** Removes a connection's ledger, spool and lease files. Call it under the lease. */
 export function removeLedger(folder: string, connection: string): void {
   const file = ledgerFile(folder, connection);
   removeFile(file);
-  removeFile(`${file}.new`);
+  removeFile(nextFile(file));
   const spool = join(folder, 'spool');
   if (existsSync(spool)) sweepSpool(spool, connection, []);
   const broken = readdirSync(folder).filter((name) => name.startsWith(`${connection}.ledger.broken-`));
@@ -96,24 +162,38 @@ export function removeLedger(folder: string, connection: string): void {
     rmSync(join(folder, name), { force: true });
 }
 
-const removeFile = (file: string): void => {
-  for (const tail of ['', '-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
-};
-
-async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
-  makeFolder(folder);
-  const [from, to] = [ledgerFile(place.folder, place.connection), ledgerFile(folder, place.connection)];
-  if (existsSync(from)) {
-    const db = new BetterSqlite3(from, { readonly: true });
+/** Copies a ledger's file as it is now. One that cannot be read is copied all the same: whoever opens the copy is told. */
+async function copyFile(from: string, to: string): Promise<void> {
+  try {
+    const db = openToLook(from);
     try {
       await db.backup(to);
     } finally {
       db.close();
     }
-    const copy = openDatabase(to, place.connection, place.source);
-    // What is pending is not in the warehouse, so that a copy begins from what is.
-    copy.exec(FORGET_PENDING);
-    copy.close();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    removeFile(to);
+    copyFileSync(from, to);
+  }
+}
+
+async function copyLedger(place: LedgerPlace, folder: string): Promise<Ledger> {
+  makeFolder(folder);
+  const [from, to] = [ledgerFile(place.folder, place.connection), ledgerFile(folder, place.connection)];
+  try {
+    if (hasLedger(place.folder, place.connection)) {
+      await copyFile(from, to);
+      const copy = openDatabase(to, place.connection, place.source);
+      try {
+        // What is pending is not in the warehouse, so that a copy begins from what is.
+        copy.exec(FORGET_PENDING);
+      } finally {
+        copy.close();
+      }
+    }
+  } catch (error) {
+    if (!isUnreadable(error)) throw explainSqlite(error, from, place.connection);
   }
   return makeLedger({ ...place, folder });
 }
@@ -125,6 +205,18 @@ export function makeLedger(place: LedgerPlace): Ledger {
   const spool = join(folder, 'spool');
   const journal = (db: BetterSqlite3.Database): Journal =>
     makeJournal(db, { connection, file, spool, ...(place.clock === undefined ? {} : { clock: place.clock }) });
+  /** Returns false where the old ledger could not be read whole. */
+  const makeNext = async (next: string, rows: AsyncIterable<Row>, start: RebuildStart): Promise<boolean> => {
+    const db = openDatabase(next, connection, source);
+    try {
+      await fill(db, rows, start);
+      const whole = !existsSync(file) || carryOver(db, file);
+      db.pragma('wal_checkpoint(truncate)');
+      return whole;
+    } finally {
+      db.close();
+    }
+  };
   const opened = (): { db: BetterSqlite3.Database; broken: string | null } => {
     try {
       return { db: openDatabase(file, connection, source), broken: null };
@@ -138,7 +230,9 @@ export function makeLedger(place: LedgerPlace): Ledger {
     open: async () => {
       makeFolder(folder, connection);
       makeFolder(spool, connection);
-      const existed = existsSync(file);
+      // Of a rebuild that was killed: nobody else is at one while this process has the lease.
+      removeFile(nextFile(file));
+      const existed = hasLedger(folder, connection);
       const { db, broken } = opened();
       try {
         return { journal: journal(db), fresh: !existed || broken !== null, broken };
@@ -152,22 +246,17 @@ export function makeLedger(place: LedgerPlace): Ledger {
     },
     copy: (to) => copyLedger(place, to),
     rebuild: async (rows, start) => {
-      const next = `${file}.new`;
+      const next = nextFile(file);
       removeFile(next);
       try {
-        const db = openDatabase(next, connection, source);
-        try {
-          await fill(db, rows, start);
-          if (existsSync(file)) carryOver(db, file);
-          db.pragma('wal_checkpoint(truncate)');
-        } finally {
-          db.close();
-        }
+        const whole = await makeNext(next, rows, start);
         // The old file stays until the new one takes its name: a crash here finds one of the two.
+        if (!whole) setAside(file);
         for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true });
         renameSync(next, file);
         return journal(openDatabase(file, connection, source));
       } catch (error) {
+        removeFile(next);
         throw explainSqlite(error, file, connection);
       }
     },

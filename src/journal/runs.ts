@@ -1,6 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Rejected } from '../contract/journal.ts';
 import type { Run } from '../contract/run.ts';
+import { damaged } from './database.ts';
 
 /** Runs and rejected records: what the ledger keeps for people. */
 export interface Records {
@@ -8,6 +9,7 @@ export interface Records {
   list(limit: number): Run[];
   unsent(): Run[];
   markSent(run_ids: readonly string[]): void;
+  markUnsent(most: number): void;
   hasRejected(payload_hash: string): boolean;
   /** `seq` is the batch that carries them. */
   reject(records: readonly Rejected[], seq: number): void;
@@ -23,6 +25,9 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
   const list = db.prepare<[number], string>('select run from runs order by started_at desc limit ?').pluck();
   const unsent = db.prepare<[], string>('select run from runs where sent = 0 order by started_at').pluck();
   const sent = db.prepare('update runs set sent = 1 where run_id = ?');
+  const unmark = db.prepare(
+    'update runs set sent = 0 where run_id in (select run_id from runs order by started_at desc limit ?)',
+  );
   const known = db.prepare('select 1 from rejected where payload_hash = ?').pluck();
   const insert = db.prepare(
     'insert or ignore into rejected (payload_hash, run_id, page, user_id, reason, payload, rejected_at, seq) values (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -34,8 +39,14 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     'select payload_hash, run_id, page, user_id, reason, payload, rejected_at, replayed_at from rejected where seq > (select seq from ledger) order by rejected_at',
   );
   const replayed = db.prepare('update rejected set replayed_at = ? where payload_hash = ?');
-  // The texts were written by `save`.
-  const run = (text: string): Run => JSON.parse(text) as Run;
+  const run = (text: string): Run => {
+    try {
+      // The texts were written by `save`.
+      return JSON.parse(text) as Run;
+    } catch (error) {
+      throw damaged('the record of a run', error);
+    }
+  };
   return {
     save: (saved, isSent) => {
       save.run(saved.run_id, saved.started_at, isSent ? 1 : 0, JSON.stringify(saved));
@@ -44,6 +55,9 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     unsent: () => unsent.all().map(run),
     markSent: (run_ids) => {
       for (const run_id of run_ids) sent.run(run_id);
+    },
+    markUnsent: (most) => {
+      unmark.run(most);
     },
     hasRejected: (payload_hash) => known.get(payload_hash) !== undefined,
     reject: (records, seq) => {

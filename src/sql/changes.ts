@@ -2,10 +2,8 @@ import type { Dialect } from '../contract/dialect.ts';
 import type { Statement } from '../contract/warehouse.ts';
 import { RECORD_COLUMNS, USER_CHANGES } from './tables.ts';
 
-/** Columns whose old and new values are shown. */
-export const SHOWN_COLUMNS: readonly string[] = RECORD_COLUMNS.filter(({ name }) => name !== 'raw').map(
-  ({ name }) => name,
-);
+/** Columns whose old and new values are shown; of `raw`, which is logged where no other shows the change, the parts. */
+export const SHOWN_COLUMNS: readonly string[] = RECORD_COLUMNS.map(({ name }) => name);
 
 /** Log rows since a time, newest first, each with the values before it (`old_…`). All connections where none is named. */
 export function readChanges(d: Dialect, since: string, connection: string | null): Statement {

@@ -2,7 +2,7 @@ import type { Dialect } from '../contract/dialect.ts';
 import type { Field } from '../contract/source.ts';
 import type { Statement } from '../contract/warehouse.ts';
 import { TABLES, type Table } from './tables.ts';
-import { views } from './views.ts';
+import { viewNames, views } from './views.ts';
 
 const plain = (sql: string): Statement => ({ sql, params: [] });
 
@@ -25,4 +25,27 @@ export function layout(dialect: Dialect, source: string, fields: readonly Field[
     ...TABLES.flatMap((table) => widen(dialect, table)),
     ...views(dialect, source, fields).map(plain),
   ];
+}
+
+/** A column of one of our tables. */
+export interface PlacedColumn {
+  readonly table: string;
+  readonly column: string;
+}
+
+/** What of the layout is not among the names that are there (see `TableIdentity.layout`). */
+export function lacking(
+  dialect: Dialect,
+  source: string,
+  fields: readonly Field[],
+  there: readonly string[],
+): { views: string[]; columns: PlacedColumn[] } {
+  const names = new Set(there);
+  const columns = TABLES.flatMap(({ name, columns: own }) =>
+    own.map((column) => ({ table: name, column: column.name })),
+  );
+  return {
+    views: viewNames(dialect, source, fields).filter((name) => !names.has(name)),
+    columns: columns.filter(({ table, column }) => !names.has(`${table}.${column}`)),
+  };
 }

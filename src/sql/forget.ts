@@ -35,6 +35,17 @@ export function readTraces(d: Dialect, connection: string, user_id: string): Sta
   };
 }
 
+/** Reads how many rows all tables have of a connection. */
+export function readRows(d: Dialect, connection: string): Statement {
+  const rows = TABLES.map(
+    (table) => `select count(*) as n from ${d.table(table.name)} where ${d.name('connection')} = ?`,
+  );
+  return {
+    sql: `select sum(n) as ${d.name('traces')} from (${rows.join(' union all ')}) t`,
+    params: TABLES.map(() => connection),
+  };
+}
+
 /** Unbinds a connection from its account, so that another account's credential may have it. */
 export function unbindAccount(d: Dialect, connection: string): Statement {
   return {

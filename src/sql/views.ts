@@ -76,13 +76,23 @@ function ownView(d: Dialect, source: string, fields: readonly Field[]): string {
   );
 }
 
-/** The views of a connection's source: the shared ones and the source's own. */
+/** The views of a connection's source by name: the shared ones and the source's own. */
+function selects(d: Dialect, source: string, fields: readonly Field[]): Readonly<Record<string, string>> {
+  return {
+    current_users: `select * from ${d.table('users')} where ${d.name('deleted_at')} is null`,
+    user_history: history(d),
+    user_roles: userRoles(d),
+    people: people(d),
+    [`${source}_users`]: ownView(d, source, fields),
+  };
+}
+
+/** Names of the views of a connection's source. */
+export function viewNames(d: Dialect, source: string, fields: readonly Field[]): string[] {
+  return Object.keys(selects(d, source, fields));
+}
+
+/** Statements that make them. */
 export function views(d: Dialect, source: string, fields: readonly Field[]): string[] {
-  return [
-    view(d, 'current_users', `select * from ${d.table('users')} where ${d.name('deleted_at')} is null`),
-    view(d, 'user_history', history(d)),
-    view(d, 'user_roles', userRoles(d)),
-    view(d, 'people', people(d)),
-    view(d, `${source}_users`, ownView(d, source, fields)),
-  ];
+  return Object.entries(selects(d, source, fields)).map(([name, select]) => view(d, name, select));
 }

@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Journal } from '../contract/journal.ts';
 import type { Run } from '../contract/run.ts';
+import type { Reader } from '../contract/source.ts';
+import { RollcallError } from '../errors.ts';
 import { columnRules } from './columns.ts';
 import { recipeOf } from './fingerprint.ts';
 import { diffRules } from './follow.ts';
@@ -24,29 +27,50 @@ export interface DryRun {
 
 type Noted = Parameters<typeof noting>[1];
 
-async function look(
-  deps: Deps,
-  run: Run,
-  noted: Noted,
-  allowDeletes: boolean,
-): Promise<Pick<Run, 'kept' | 'warnings'>> {
+/** What a dry run works with beside its copy of the ledger. */
+interface Trial {
+  readonly deps: Deps;
+  readonly run: Run;
+  readonly noted: Noted;
+  readonly allowDeletes: boolean;
+  readonly warnings: string[];
+}
+
+async function look(trial: Trial): Promise<Pick<Run, 'kept'>> {
+  const { deps, warnings } = trial;
+  const { journal, broken } = await deps.ledger.open();
+  if (broken !== null) warnings.push(UNREADABLE);
+  const holder = { journal };
+  try {
+    const { reader, close } = deps.connect(trial.run.counts);
+    try {
+      return await read(trial, reader, holder);
+    } finally {
+      close();
+    }
+  } finally {
+    holder.journal.close();
+  }
+}
+
+async function read(trial: Trial, reader: Reader, holder: { journal: Journal }): Promise<Pick<Run, 'kept'>> {
+  const { deps, run, noted, allowDeletes, warnings } = trial;
   const { counts, run_id } = run;
-  const { reader, close } = deps.connect(counts);
-  const { journal: copy } = await deps.ledger.open();
   const account = (await reader.account()).id;
   const recovery: Recovery = {
     deps,
-    journal: copy,
+    journal: holder.journal,
     recipe: recipeOf(deps.settings),
     account,
     counts,
+    warnings,
     record: () => undefined,
   };
   try {
     await recoverCopy(recovery);
     const journal = noting(recovery.journal, noted);
     const kept = { unproven: 0, inactive: 0 };
-    const f: Following = { deps, reader, counts, run_id, journal, kept, warnings: [], record: () => undefined };
+    const f: Following = { deps, reader, counts, run_id, journal, kept, warnings, record: () => undefined };
     const refs = await reader.refs();
     journal.beginScan('sync', recovery.recipe);
     await stageRefs(journal, refs, columnRules(deps.settings));
@@ -69,10 +93,25 @@ async function look(
     counts.unchanged = Math.max(0, counts.seen - counts.inserted - counts.updated - counts.restored - work.badSeen);
     const swept = await sweep(work, allowDeletes);
     fill();
-    return { kept: { unproven: swept.unproven, inactive: journal.inactive() }, warnings: swept.warnings };
+    warnings.push(...swept.warnings);
+    return { kept: { unproven: swept.unproven, inactive: journal.inactive() } };
   } finally {
-    recovery.journal.close();
-    close();
+    holder.journal = recovery.journal;
+  }
+}
+
+const UNREADABLE = 'the ledger cannot be read; a sync keeps it aside and makes a new one from the warehouse';
+
+/** Like a sync, goes on without a ledger that turns out to be damaged: the copy is out of the way once it is closed. */
+async function tried(trial: Trial): Promise<Pick<Run, 'kept'>> {
+  try {
+    return await look(trial);
+  } catch (error) {
+    if (!(error instanceof RollcallError) || !error.ledgerLost) throw error;
+    trial.warnings.push(UNREADABLE);
+    trial.noted.length = 0;
+    Object.assign(trial.run.counts, { pages: 0, rejected: 0 });
+    return await look(trial);
   }
 }
 
@@ -81,6 +120,7 @@ export async function dryRun(deps: Deps, allowDeletes: boolean): Promise<DryRun>
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-dry-run-'));
   const noted: Noted = [];
+  const warnings: string[] = [];
   const run = newRun(deps.settings, { kind: 'sync', trigger: 'command', scheduled_at: null }, new Date().toISOString());
   const ended = (): Pick<Run, 'finished_at' | 'counts'> => ({
     finished_at: new Date().toISOString(),
@@ -88,8 +128,8 @@ export async function dryRun(deps: Deps, allowDeletes: boolean): Promise<DryRun>
   });
   try {
     const copied = { ...metered(deps, run.counts).deps, ledger: await deps.ledger.copy(folder) };
-    const seen = await look(copied, run, noted, allowDeletes);
-    return { run: { ...run, ...seen, ...ended(), outcome: 'ok' }, samples: await samplesOf(deps, noted) };
+    const seen = await tried({ deps: copied, run, noted, allowDeletes, warnings });
+    return { run: { ...run, ...seen, ...ended(), warnings, outcome: 'ok' }, samples: await samplesOf(deps, noted) };
   } catch (error) {
     return { run: { ...failedRun(run, error), ...ended() }, samples: [] };
   } finally {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Journal } from '../contract/journal.ts';
 import type { Counts } from '../contract/run.ts';
-import type { Row, Session, StateRow } from '../contract/warehouse.ts';
+import type { Row, Session, Statement, StateRow } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
+import { countSurplus, removeSurplus } from '../sql/repair.ts';
 import { readLostRows, restoreUsers } from '../sql/restore.ts';
 import { claim, countRows, readLastLogged, readLedgerRows } from '../sql/state.ts';
 import type { Deps } from './settings.ts';
@@ -14,6 +15,8 @@ export interface Recovery {
   readonly recipe: string;
   readonly account: string;
   readonly counts: Counts;
+  /** What the run's report is to say of what was found. */
+  readonly warnings: string[];
   /** Writes the run as it is into the ledger: a killed process leaves what it did. */
   record(journal: Journal): void;
 }
@@ -40,17 +43,19 @@ interface Taking {
   readonly from: StateRow | null;
   readonly epoch: string;
   readonly seq: number;
+  /** Done in the same transaction. */
+  readonly steps?: readonly Statement[];
 }
 
 /** Makes the connection ours under a new epoch; whoever had it is turned away by the fence from here on. */
-export async function takeOver(r: Recovery, session: Session, { from, epoch, seq }: Taking): Promise<void> {
+export async function takeOver(r: Recovery, session: Session, { from, epoch, seq, steps = [] }: Taking): Promise<void> {
   const { settings, warehouse, signal } = r.deps;
   const now = r.journal.now();
   // Times only grow, also when the clock was set back and the ledger that knew was lost.
   const at = from !== null && from.updated_at > now ? from.updated_at : now;
   const { recipe, account } = r;
   const script = claim(warehouse.dialect, { connection: settings.name, epoch, recipe, account, at, from, seq });
-  if ((await session.transact(script, signal)) === 'done') return;
+  if ((await session.transact({ ...script, steps }, signal)) === 'done') return;
   throw new RollcallError(
     'busy',
     `${settings.name}: another process is taking this connection over at this moment; run again`,
@@ -143,6 +148,18 @@ export async function refill(
   }
 }
 
+/** Rows beyond one a user are nobody's: what removes them, and a word about it. */
+async function surplus(r: Recovery, session: Session): Promise<Statement[]> {
+  const { settings, warehouse } = r.deps;
+  const [found] = await Array.fromAsync(session.read(countSurplus(warehouse.dialect, settings.name)));
+  const rows = Number(found?.surplus ?? 0);
+  if (rows === 0) return [];
+  r.warnings.push(
+    `users had ${rows} row${rows === 1 ? '' : 's'} of users who have one already; the newest of each user stays`,
+  );
+  return removeSurplus(warehouse.dialect, settings.name);
+}
+
 /** A new ledger under a new epoch. Rows that the table has lost come back from the change log first. */
 export async function rebuild(r: Recovery, state: StateRow | null, why: Mismatch): Promise<void> {
   const { settings, observer, warehouse } = r.deps;
@@ -153,7 +170,7 @@ export async function rebuild(r: Recovery, state: StateRow | null, why: Mismatch
       await session.run([restoreUsers(warehouse.dialect, settings.name, r.recipe)]);
     const epoch = mintEpoch();
     const last = state === null ? await lastLogged(r, session) : null;
-    await takeOver(r, session, { from: state, epoch, seq: last?.seq ?? 0 });
+    await takeOver(r, session, { from: state, epoch, seq: last?.seq ?? 0, steps: await surplus(r, session) });
     await refill(r, session, { state: state ?? last, epoch });
   });
 }

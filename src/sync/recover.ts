@@ -2,12 +2,14 @@ import { hash } from 'node:crypto';
 import { noEffects } from '../contract/effects.ts';
 import type { Session, StateRow, TableIdentity } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
-import { layout } from '../sql/ddl.ts';
+import { layout, type PlacedColumn } from '../sql/ddl.ts';
+import { refillColumns } from '../sql/repair.ts';
 import { restoreUsers } from '../sql/restore.ts';
 import { readState } from '../sql/state.ts';
 import { addBatch } from './apply.ts';
 import { isNewer } from './fingerprint.ts';
 import { rejectLine } from './lines.ts';
+import { dropped, identityToNote, tellDropped } from './losses.ts';
 import {
   differs,
   type Mismatch,
@@ -79,8 +81,11 @@ function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null):
   if (state === null) return seq === 0 ? null : differs('the warehouse has no state for it', true);
   if (state.epoch !== epoch) return differs('another ledger took the connection over');
   if (state.seq !== seq) return differs(`the warehouse has batch ${state.seq}, the ledger batch ${seq}`);
-  if (identity.rows === null || identity.rows >= live) return null;
-  return differs(`the users table has lost rows (${identity.rows} where ${live} are known)`, true);
+  const { rows, own = false } = identity;
+  if (rows !== null && own && rows > live)
+    return differs(`the users table has rows that Rollcall did not load (${rows} where ${live} are known)`);
+  if (rows === null || rows >= live) return null;
+  return differs(`the users table has lost rows (${rows} where ${live} are known)`, true);
 }
 
 /** An ordinary crash between apply and promotion: the warehouse has the batch that is sealed here. */
@@ -101,17 +106,23 @@ async function look(r: Recovery): Promise<{ identity: TableIdentity | null; stat
   });
 }
 
-async function prepare(r: Recovery): Promise<void> {
+/** Makes the tables and views as they should be; `columns` are missing from tables that have rows. */
+async function prepare(r: Recovery, columns: readonly PlacedColumn[] = []): Promise<void> {
   const want = wanted(r);
-  await withSession(r, 'write', async (session) => session?.run(want.statements));
+  const refilled = refillColumns(r.deps.warehouse.dialect, columns, mintEpoch());
+  await withSession(r, 'write', async (session) => session?.run([...want.statements, ...refilled]));
   r.journal.note({ layout: want.layout });
 }
 
 /** Rebuilds the ledger whatever it says: somebody asked for it, or the books did not balance. */
 export async function rebuildNow(r: Recovery, reason: string): Promise<void> {
-  const { identity, state } = await look(r);
+  let { identity, state } = await look(r);
   checkState(r, state);
-  if (identity === null) await prepare(r);
+  const { columns } = dropped(r, identity);
+  if (identity === null || columns.length > 0) {
+    await prepare(r, columns);
+    ({ identity, state } = await look(r));
+  }
   await rebuild(r, state, differs(reason, true));
   // Whoever rebuilds without asking the source knows no account: the one that the rows are bound to stays.
   const account = r.account === '' ? {} : { account: r.account };
@@ -134,7 +145,7 @@ async function claimFirst(r: Recovery): Promise<void> {
   if (found) await rebuild(r, null, differs('its rows are there, but its state is not'));
 }
 
-/** So many quarantined records are sent again at most. */
+/** So many quarantined records or runs are sent again at most. */
 const RESENT = 10_000;
 
 /** Emptied tables beside `users` are filled again with the next batch. */
@@ -156,11 +167,15 @@ export async function recover(r: Recovery): Promise<void> {
   let { identity, state } = await look(r);
   checkState(r, state);
   const want = wanted(r);
-  if (identity === null || r.journal.facts().layout !== want.layout) {
+  const { tables: noted } = r.journal.facts();
+  const lost = dropped(r, identity);
+  if (identity === null || r.journal.facts().layout !== want.layout || lost.views.length + lost.columns.length > 0) {
     // Of tables that are made anew, roles and teams come with the next batch.
     if (identity === null) r.journal.note({ refs: null });
-    await prepare(r);
+    await prepare(r, lost.columns);
+    if (r.journal.facts().epoch !== null) tellDropped(r, lost);
     ({ identity, state } = await look(r));
+    checkState(r, state);
   }
   if (identity === null) throw new Error('the tables that were just made are not there');
   await promoteSealed(r, state);
@@ -170,21 +185,29 @@ export async function recover(r: Recovery): Promise<void> {
     );
     r.journal.dropPending();
   }
+  const tables = identityToNote(r, identity, noted);
+  if (identity.empty?.includes('sync_runs')) r.journal.markUnsent(RESENT);
   const why = mismatch(r, identity, state);
   if (why !== null) {
     await rebuild(r, state, why);
-    r.journal.note({ layout: want.layout, account: r.account, tables: identity.tables });
+    r.journal.note({ layout: want.layout, account: r.account, tables });
     return;
   }
   if (state === null) await claimFirst(r);
   else await resend(r, identity.empty ?? []);
-  r.journal.note({ account: r.account, tables: identity.tables });
+  r.journal.note({ account: r.account, tables });
 }
 
 /** Makes a copy of the ledger agree with the warehouse without writing to it: for a run that only looks. */
 export async function recoverCopy(r: Recovery): Promise<void> {
   const { identity, state } = await look(r);
   checkState(r, state);
+  const [column] = dropped(r, identity).columns;
+  if (column !== undefined)
+    throw refuse(
+      r,
+      `the table ${column.table} lacks the column ${column.column}; a sync makes it again, and before that nothing can be compared`,
+    );
   if (identity === null) {
     // Nothing is loaded yet, or not any more: everything the source has would be new.
     await refill(r, NO_ROWS, { state: null, epoch: mintEpoch() });

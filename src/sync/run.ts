@@ -59,6 +59,7 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
     recipe,
     account,
     counts,
+    warnings,
     record: (journal) => journal.saveRun(run, false),
   };
   await recovered(recovery, progress, recover);
@@ -128,10 +129,18 @@ async function sendRuns(deps: Deps, journal: Journal, applied: boolean): Promise
   journal.markSent(unsent.map((run) => run.run_id));
 }
 
-function begin(deps: Deps, request: RunRequest, journal: Journal): Progress {
+/** What is asked for, and since when. `run` is there where this is its second attempt, with a new ledger: its counts go on. */
+interface Attempt {
+  readonly request: RunRequest;
+  readonly started: number;
+  run: Run | null;
+}
+
+function begin(deps: Deps, attempt: Attempt, journal: Journal): Progress {
   closeInterrupted(journal);
-  const run = newRun(deps.settings, request, journal.now());
+  const run = attempt.run ?? newRun(deps.settings, attempt.request, journal.now());
   journal.saveRun(run, false);
+  attempt.run = run;
   return { journal, run, kept: { unproven: 0, inactive: 0 }, warnings: [] };
 }
 
@@ -178,35 +187,51 @@ async function finish(deps: Deps, progress: Progress, failure: unknown, used: Us
   return run;
 }
 
-async function underLease(deps: Deps, request: RunRequest, started: number): Promise<Run> {
-  const { observer, settings } = deps;
-  const { journal, fresh, broken } = await deps.ledger.open();
+/** True where the ledger was found damaged: it is out of the way once it is closed, and a new one may be made. */
+const ledgerLost = (error: unknown): boolean => error instanceof RollcallError && error.ledgerLost;
+
+async function openLedger({ ledger, observer, settings }: Deps): Promise<Journal> {
+  const { journal, fresh, broken } = await ledger.open();
   if (broken !== null) observer.warn(`${settings.name}: the ledger was unreadable; it is kept as ${broken}`);
   else if (fresh) observer.note('ledger made', { connection: settings.name });
-  const progress = begin(deps, request, journal);
-  const meter = metered(deps, progress.run.counts);
+  return journal;
+}
+
+async function underLease(deps: Deps, attempt: Attempt): Promise<Run> {
+  const journal = await openLedger(deps);
+  let progress: Progress | null = null;
   try {
+    progress = begin(deps, attempt, journal);
+    const meter = metered(deps, progress.run.counts);
     let failure: unknown = null;
-    const { reader, close } = deps.connect(progress.run.counts);
     try {
-      await body(meter.deps, request, progress, reader);
+      const { reader, close } = deps.connect(progress.run.counts);
+      try {
+        await body(meter.deps, attempt.request, progress, reader);
+      } finally {
+        close();
+      }
     } catch (error) {
       failure = error;
-    } finally {
-      close();
     }
-    return await finish(deps, progress, failure, { ms: performance.now() - started, usage: meter.usage() });
+    if (ledgerLost(failure)) throw failure;
+    return await finish(deps, progress, failure, { ms: performance.now() - attempt.started, usage: meter.usage() });
   } finally {
-    progress.journal.close();
+    (progress?.journal ?? journal).close();
   }
 }
 
 /** Executes one run under the connection's lease and returns how it ended. Throws only what no run could be made of (`busy`). */
 export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
-  const started = performance.now();
+  const attempt: Attempt = { request, started: performance.now(), run: null };
   const release = await deps.lease();
   try {
-    return await underLease(deps, request, started);
+    return await underLease(deps, attempt);
+  } catch (error) {
+    if (!ledgerLost(error)) throw error;
+    // What was done is in the warehouse; the run begins anew with a ledger that is made from there.
+    deps.observer.warn(`${deps.settings.name}: the ledger was damaged; it is kept aside, and a new one is made`);
+    return await underLease(deps, attempt);
   } finally {
     release();
   }

@@ -2,12 +2,12 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { Access, Row, Script, SealedFile, Session, Statement, Warehouse } from '../contract/warehouse.ts';
-import { readState } from '../sql/state.ts';
-import { REJECTED_RECORDS, ROLES, STAGING_COLUMNS, TABLES, TEAMS } from '../sql/tables.ts';
+import { STAGING_COLUMNS } from '../sql/tables.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
+import { identity } from './duckdb-identity.ts';
 import { explain, makeRoom, openFile } from './duckdb-open.ts';
 import { rowsOf } from './duckdb-rows.ts';
-import { scrub } from './duckdb-scrub.ts';
+import { removeCopy, scrub } from './duckdb-scrub.ts';
 
 const options = z.strictObject({
   path: z.string().min(1).meta({ path: true }).describe('The database file; made when it is missing'),
@@ -147,38 +147,6 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
   };
 }
 
-async function emptyTables(connection: DuckDBConnection, name: string): Promise<string[]> {
-  const tables = [ROLES, TEAMS, REJECTED_RECORDS].map((table) => table.name);
-  const counts = tables.map((table) => `exists (select 1 from ${table} where connection = ?)`);
-  const found = await connection.runAndReadAll(
-    `select ${counts.join(', ')}`,
-    tables.map(() => name),
-  );
-  const [row = []] = found.getRows();
-  return tables.filter((_, i) => row[i] !== true);
-}
-
-/** The tables' identity is theirs by the state row alone: the file is one, and no other metadata outlives a reopening. */
-async function identity(connection: DuckDBConnection, name: string) {
-  const ours = TABLES.map((table) => duckdbDialect.literal(table.name)).join(', ');
-  const tables = await connection.runAndReadAll(
-    `select count(*) from duckdb_tables() where schema_name = 'main' and table_name in (${ours})`,
-  );
-  if (Number(tables.getRows()[0]?.[0]) < TABLES.length) return null;
-  const live = await connection.runAndReadAll(
-    'select count(*) from users where connection = ? and deleted_at is null',
-    [name],
-  );
-  const rows = Number(live.getRows()[0]?.[0]);
-  const empty = await emptyTables(connection, name);
-  const { sql, params } = readState(duckdbDialect, name);
-  const found = (await connection.runAndReadAll(sql, [...params])).getRows()[0];
-  if (found === undefined) return { tables: 'duckdb', rows, empty, state: null };
-  const [epoch = '', seq, batch_id = '', recipe = '', account = '', updated_at = ''] = found.map(String);
-  const state = { epoch, seq: Number(seq), batch_id, recipe, account, updated_at };
-  return { tables: 'duckdb', rows, empty, state };
-}
-
 /** A file without a byte is what a crash leaves that came before the first one. */
 const isThere = (path: string): boolean => existsSync(path) && (!statSync(path).isFile() || statSync(path).size > 0);
 
@@ -196,6 +164,7 @@ export const duckdb: Warehouse<Options> = {
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
     if (access === 'write') {
+      removeCopy(o.path);
       await connection.run('set max_vacuum_tasks = 0');
       // The file is closed after a batch anyway: what is committed goes straight to its place, not to the log first.
       await connection.run("set wal_autocheckpoint = '1KB'");

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { expectNoSecret, expectOneLine, expectTable, type Home, makeHome, synced } from '../support/cli.ts';
+import { expectNoSecret, expectOneLine, expectTable, type Home, json, makeHome, synced } from '../support/cli.ts';
 import { start } from '../support/pylon.ts';
 
 const TOKEN = 'pyl_5up3rs3cr3t';
@@ -159,4 +159,17 @@ describe('a ledger that cannot be read', () => {
     expect(dirname(ledgerOf(home))).toBe(home.state);
     await expectWell(home);
   });
+});
+
+test('a damaged file of request budgets stops no run', async () => {
+  const home = await home300();
+  writeFileSync(home.config, readFileSync(home.config, 'utf8').replace('list: 0, get: 0', 'list: 60, get: 60'));
+  await home.sync();
+  const file = join(home.state, 'budgets.sqlite');
+  truncateSync(file, 5000);
+  // As old as that nothing of it can be of the last minute.
+  utimesSync(file, 1_000_000, 1_000_000);
+  await expectWell(home);
+  await expectWell(home);
+  expect(json<{ trouble: unknown }[]>((await home.run(['status', '--json'])).stdout)[0]?.trouble).toBeNull();
 });

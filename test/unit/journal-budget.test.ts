@@ -1,3 +1,5 @@
+import { renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fileBudget } from '../../src/journal/budget-file.ts';
 import { seededRandom, tempFolder } from '../support/journal.ts';
@@ -111,4 +113,57 @@ describe('a budget in the state folder', () => {
       expect(densest(sent)).toBe(7);
     },
   );
+});
+
+describe('a budget whose file is damaged', () => {
+  const damages: readonly [how: string, damage: (file: string) => void][] = [
+    ['is garbage', (file) => writeFileSync(file, 'garbage'.repeat(2000))],
+    ['was cut short', (file) => truncateSync(file, 5000)],
+  ];
+
+  async function damagedFolder(damage: (file: string) => void, at: number): Promise<string> {
+    const folder = tempFolder();
+    const budget = fileBudget(folder);
+    await budget.spend('b', 5);
+    budget.close();
+    damage(join(folder, 'budgets.sqlite'));
+    utimesSync(join(folder, 'budgets.sqlite'), at / 1000, at / 1000);
+    return folder;
+  }
+
+  test.each(damages)('because it %s is made anew, and the minute before counts as spent', async (_, damage) => {
+    const clock = { ms: Date.now() };
+    const folder = await damagedFolder(damage, clock.ms - 20_000);
+    const [budget, other] = [budgetIn(folder, clock), budgetIn(folder, clock)];
+    const wait = await budget.spend('b', 5);
+    expect(wait).toBeGreaterThanOrEqual(40_000);
+    expect(wait).toBeLessThanOrEqual(41_500);
+    expect(await other.spend('another', 5)).toBeGreaterThan(0);
+    clock.ms += wait;
+    expect(await other.spend('b', 1)).toBe(0);
+    expect(await budget.spend('b', 1)).toBeGreaterThan(0);
+  });
+
+  test.each(damages)('because it %s holds nobody up where nothing was sent for a minute', async (_, damage) => {
+    const clock = { ms: Date.now() };
+    const folder = await damagedFolder(damage, clock.ms - 61_000);
+    expect(await budgetIn(folder, clock).spend('b', 5)).toBe(0);
+  });
+
+  test('while it is in use is made anew, and whoever shares it goes over to the new one', async () => {
+    const clock = { ms: Date.now() };
+    const folder = tempFolder();
+    const [one, other] = [budgetIn(folder, clock), budgetIn(folder, clock)];
+    expect(await one.spend('b', 2)).toBe(0);
+    expect(await other.spend('b', 2)).toBe(0);
+    const [file, garbage] = [join(folder, 'budgets.sqlite'), join(folder, 'garbage')];
+    for (const tail of ['-wal', '-shm']) rmSync(file + tail);
+    writeFileSync(garbage, 'garbage'.repeat(3000));
+    renameSync(garbage, file);
+    const third = budgetIn(folder, clock);
+    for (const budget of [third, one, other]) expect(await budget.spend('b', 2)).toBeGreaterThan(59_000);
+    clock.ms += MINUTE + 2000;
+    const spent = await Promise.all([third, one, other].map((budget) => budget.spend('b', 2)));
+    expect(spent.filter((wait) => wait === 0)).toHaveLength(2);
+  });
 });

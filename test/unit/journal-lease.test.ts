@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { RollcallError } from '../../src/errors.ts';
 import { acquireLease } from '../../src/journal/lease.ts';
@@ -90,6 +92,15 @@ describe('the lease of a connection', () => {
     expect(refusal(folder).kind).toBe('busy');
     release();
     expect(() => acquireLease(folder, 'support')()).not.toThrow();
+  });
+
+  test('is one for two processes although its file was no database', async () => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, 'support.lock'), 'garbage'.repeat(1000));
+    const release = acquireLease(folder, 'support');
+    expect(await said(await holder(folder, 'support'))).toBe('busy');
+    release();
+    expect(await said(await holder(folder, 'support'))).toBe('held');
   });
 
   test('may be given back twice', () => {

@@ -68,6 +68,19 @@ describe('a rebuilt ledger', () => {
     for (const user of met) if (user !== null) expect(user.loaded.fingerprint).toBe(user.fingerprint);
   });
 
+  test('knows a user whom the table has twice once, as the row says that was written last', async () => {
+    const twice = [
+      row('u1', 'older', { seq: 2 }),
+      row('u2', 'b'),
+      row('u3', 'c', { gone: 1 }),
+      row('u1', 'newer', { seq: 5 }),
+    ];
+    const journal = await rebuilt(tempFolder(), [...twice, row('u3', 'c', { seq: 6, gone: 1 })]);
+    expect(journal.facts().live).toBe(2);
+    const met = await journal.meet(['u1', 'u2', 'u3']);
+    expect(met.map((user) => user?.fingerprint)).toEqual([print('newer'), print('b'), print('c')]);
+  });
+
   test('has the warehouse’s own facts and counts the rows that are not tombstoned', async () => {
     const journal = await rebuilt(tempFolder(), ROWS);
     const { epoch, seq, batch_id, account } = START;

@@ -4,6 +4,7 @@ import { RollcallError } from '../../errors.ts';
 import { readChanges, SHOWN_COLUMNS } from '../../sql/changes.ts';
 import { globalsOf } from '../globals.ts';
 import { print, table } from '../print.ts';
+import { rawChanges } from '../raw-changes.ts';
 import { since } from '../since.ts';
 import { stopOnSignals } from '../stop.ts';
 import { configOf, connectionOf, openWarehouse } from '../workplace.ts';
@@ -22,13 +23,19 @@ interface Change {
 /** Rows that a table shows; more are for --json. */
 const SHOWN = 100;
 
+/** A field as it was and is; of the record itself only what differs, or that it does. */
+function changesOf(field: string, old: unknown, fresh: unknown): Record<string, readonly [unknown, unknown]> {
+  const whole = { [field]: [old ?? null, fresh ?? null] as const };
+  if (field !== 'raw') return whole;
+  const parts = rawChanges(old, fresh);
+  return Object.keys(parts).length === 0 ? whole : parts;
+}
+
 function changeOf(row: Row): Change {
   const { connection, user_id, name, email, op, recorded_at, run_id } = row;
   const fields = Array.isArray(row.changed_fields) ? row.changed_fields.map(String) : [];
   const shown = fields.filter((field) => SHOWN_COLUMNS.includes(field));
-  const changes = Object.fromEntries(
-    shown.map((field) => [field, [row[`old_${field}`] ?? null, row[field] ?? null] as const]),
-  );
+  const changes = Object.assign({}, ...shown.map((field) => changesOf(field, row[`old_${field}`], row[field])));
   return { connection, user_id, name, email, op, recorded_at, changes, run_id };
 }
 

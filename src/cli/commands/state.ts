@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Config, Connection } from '../../../config/types.ts';
 import { noCounts } from '../../contract/run.ts';
 import type { StateRow } from '../../contract/warehouse.ts';
+import { RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
 import { ledgerFile, removeLedger } from '../../journal/ledger.ts';
 import { unbindAccount } from '../../sql/forget.ts';
@@ -9,7 +10,7 @@ import { recipeOf } from '../../sync/fingerprint.ts';
 import { rebuildNow } from '../../sync/recover.ts';
 import { confirm } from '../confirm.ts';
 import { globalsOf } from '../globals.ts';
-import { lookInto } from '../ledgers.ts';
+import { listFrom } from '../ledgers.ts';
 import { print } from '../print.ts';
 import { type Stop, stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
@@ -31,13 +32,15 @@ export async function showState(name: string, _options: object, command: Command
   const connection = connectionOf(config, name);
   const stop = stopOnSignals();
   try {
-    const ledger = lookInto(config, connection, (journal) => ({
-      ...journal.facts(),
-      inactive: journal.inactive(),
-      open_scan: summary(journal.scan()),
-      open_batch: journal.openBatch(),
-      sealed_batch: journal.sealed()?.batch_id ?? null,
-    }));
+    const [ledger = null] = listFrom(config, connection, (journal) => [
+      {
+        ...journal.facts(),
+        inactive: journal.inactive(),
+        open_scan: summary(journal.scan()),
+        open_batch: journal.openBatch(),
+        sealed_batch: journal.sealed()?.batch_id ?? null,
+      },
+    ]);
     const file = ledgerFile(config.state.dir, name);
     const state = {
       connection: name,
@@ -82,25 +85,35 @@ export async function rebuildState(name: string, _options: object, command: Comm
   }
 }
 
+async function rebuildOnce(connection: Connection, deps: ReturnType<typeof depsOf>): Promise<number> {
+  const { journal } = await deps.ledger.open();
+  const recovery = {
+    deps,
+    journal,
+    recipe: recipeOf(connection),
+    account: '',
+    counts: noCounts(),
+    warnings: [],
+    record: () => undefined,
+  };
+  try {
+    recovery.account = journal.facts().account ?? '';
+    await rebuildNow(recovery, 'it was asked for');
+    for (const warning of recovery.warnings) process.stderr.write(`note: ${connection.name}: ${warning}\n`);
+    return recovery.journal.facts().live;
+  } finally {
+    recovery.journal.close();
+  }
+}
+
 async function rebuild(config: Config, connection: Connection, deps: ReturnType<typeof depsOf>): Promise<number> {
   const release = acquireLease(config.state.dir, connection.name);
   try {
-    const { journal } = await deps.ledger.open();
-    const account = journal.facts().account ?? '';
-    const recovery = {
-      deps,
-      journal,
-      recipe: recipeOf(connection),
-      account,
-      counts: noCounts(),
-      record: () => undefined,
-    };
-    try {
-      await rebuildNow(recovery, 'it was asked for');
-      return recovery.journal.facts().live;
-    } finally {
-      recovery.journal.close();
-    }
+    return await rebuildOnce(connection, deps);
+  } catch (error) {
+    if (!(error instanceof RollcallError) || !error.ledgerLost) throw error;
+    // It is out of the way now.
+    return await rebuildOnce(connection, deps);
   } finally {
     release();
   }
