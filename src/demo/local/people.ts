@@ -7,6 +7,13 @@ export interface Person {
   readonly email: string;
 }
 
+/** How a world is made: of so many people who are drawn by the seed, or of these, who then are all ordinary. */
+export interface Population {
+  readonly users: number;
+  readonly seed: number;
+  readonly people?: readonly Person[];
+}
+
 const FIRST_NAMES: readonly [string, ...string[]] = [
   ...(['Ada', 'Amara', 'Ana\u00efs', 'Bj\u00f6rn', 'Carlos', 'Chidi', 'Dilnoza', 'Elif', 'Fatima', 'Giulia'] as const),
   ...['Hana', 'Ingrid', 'Jamal', 'Kwame', 'Leila', 'Mateo', 'Nia', 'Omar', 'Priya', 'Quinn', 'Ren\u00e9e', 'Sakura'],
