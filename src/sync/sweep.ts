@@ -51,8 +51,8 @@ function missedTwice(work: ScanWork, missing: readonly Known[], before: Readonly
 
 /** How absences are proven: by asking for each, or by a second complete scan where the source's listings allow that. */
 function byScans(work: ScanWork, missing: number): boolean {
-  const { source, deletes } = work.deps.settings;
-  if (source.unsignedCut) return false;
+  const { deletes } = work.deps.settings;
+  if (work.reader.unsignedCut) return false;
   return deletes.proof === 'scans' || missing > deletes.lookups;
 }
 
@@ -61,6 +61,11 @@ function someOf(users: readonly Known[], most: number): readonly Known[] {
   if (users.length <= most) return users;
   const start = randomInt(users.length);
   return [...users.slice(start), ...users.slice(0, start)].slice(0, most);
+}
+
+/** This credential may not look users up. A caller who is shut out altogether gets another status, and stops. */
+function mayNot({ kind, status }: RollcallError): boolean {
+  return (kind === 'auth' || kind === 'permission') && (status === undefined || status === 401 || status === 403);
 }
 
 /** Asks for each user; null when this credential may not look users up. */
@@ -72,7 +77,7 @@ async function lookUp(work: ScanWork, users: readonly Known[]): Promise<Map<Know
     const said = await inquire({ connection: deps.settings.name, reader, signal: deps.signal, ids, control });
     return new Map(users.map((user) => [user, said.get(user.user_id) ?? { absence: 'unknown' }]));
   } catch (error) {
-    if (error instanceof RollcallError && (error.kind === 'auth' || error.kind === 'permission')) return null;
+    if (error instanceof RollcallError && mayNot(error)) return null;
     throw error;
   }
 }

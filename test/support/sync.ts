@@ -28,7 +28,6 @@ export function plainSource(changes: Partial<Source> = {}): Source {
     exclude: [],
     volatile: ['avatar_url'],
     impliesActive: true,
-    unsignedCut: false,
     api: notAsked('API'),
     reader: notAsked('reader'),
     user: (raw, _refs, active) => ({
