@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Known } from '../contract/journal.ts';
 import type { Verdict } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
-import { inquire } from './absences.ts';
+import { inquire, isThere } from './absences.ts';
 import type { ScanWork } from './scan.ts';
 import { recordVerdicts } from './verdicts.ts';
 
@@ -68,13 +68,37 @@ function mayNot({ kind, status }: RollcallError): boolean {
   return (kind === 'auth' || kind === 'permission') && (status === undefined || status === 401 || status === 403);
 }
 
+/** Nobody was ever found by id with this connection's credential: it may be of the kind that finds nobody. */
+async function isBlind({ journal, reader, deps }: ScanWork, control: string | null): Promise<boolean> {
+  if (deps.settings.source.blindLookups !== true || journal.facts().finds === 1) return false;
+  const finds = control !== null && (await isThere(reader, control));
+  if (finds) journal.note({ finds: 1 });
+  return !finds;
+}
+
+/** Tries a lookup while nobody is missed, so that it is known later whether a failing one is the server's illness. */
+async function learnSight(work: ScanWork): Promise<void> {
+  try {
+    await isBlind(work, work.journal.listed());
+  } catch (error) {
+    // Nothing depends on it yet: a scan that misses nobody is not to fail for it, and the next one tries again.
+    if (!(error instanceof RollcallError)) throw error;
+  }
+}
+
 /** Asks for each user; null when this credential may not look users up. */
 async function lookUp(work: ScanWork, users: readonly Known[]): Promise<Map<Known, Verdict> | null> {
   const { deps, journal, reader } = work;
   const ids = users.map((user) => user.user_id);
+  if (ids.length === 0) {
+    await learnSight(work);
+    return new Map();
+  }
   const control = journal.listed();
+  const connection = deps.settings.name;
   try {
-    const said = await inquire({ connection: deps.settings.name, reader, signal: deps.signal, ids, control });
+    const blind = await isBlind(work, control);
+    const said = await inquire({ connection, reader, signal: deps.signal, ids, control, blind });
     return new Map(users.map((user) => [user, said.get(user.user_id) ?? { absence: 'unknown' }]));
   } catch (error) {
     if (error instanceof RollcallError && mayNot(error)) return null;

@@ -165,7 +165,9 @@ export function makeModel(): Model {
     const said = now.said.findLast((answer) => answer.id === id);
     if (said?.gone === true && provenGone().includes(id)) return;
     const scans =
-      !now.chosen && now.flavour?.unsignedCut !== true && (deletes.proof === 'scans' || missing().length > deletes.lookups);
+      !now.chosen &&
+      now.flavour?.unsignedCut !== true &&
+      (deletes.proof === 'scans' || missing().length > deletes.lookups);
     if (scans && now.complete && now.missedBefore.has(id)) return;
     throw new Error(`${id} was deleted without proof`);
   };

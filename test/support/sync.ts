@@ -122,6 +122,7 @@ export function diffOf(
     run_id: 'run-1',
     rewrite: false,
     settle: async () => undefined,
+    fuller: async () => null,
     ...rules,
   };
   return diffPage(journal, whole, { page: 3, active: true, unlessSeen: false, lookup: false, ...from, records });
