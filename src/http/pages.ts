@@ -11,11 +11,11 @@ export interface PagePlan {
   readonly items: string;
   /** Pages after which it is taken for endless; for listings that the engine does not guard. */
   readonly most?: number;
-  /** Whether more follows, and where, as the answer says it. */
+  /** Whether more follows, and where, as the answer says it; `more` null: it does not say, and so is no page. */
   more(
     envelope: JsonObject,
     headers: Readonly<Record<string, string>>,
-  ): { readonly more: boolean; readonly cursor: string | null };
+  ): { readonly more: boolean | null; readonly cursor: string | null };
 }
 
 /** A piece of a page. `next` and `last` are said with the piece that ends the answer. */
@@ -64,11 +64,12 @@ function ending(io: Io, plan: PagePlan, request: Request, part: Part): Pick<Page
   if (part.found && Array.isArray(said) && said.length > 0)
     throw badListing(io, request, 'answered with "errors" beside its list');
   const { more, cursor } = plan.more(part.envelope ?? {}, part.headers);
-  if (!part.found && more) return null;
+  if (!part.found && more === true) return null;
   if (!part.found) {
     const errors = part.envelope !== null && Object.hasOwn(part.envelope, 'errors') ? ', but with "errors"' : '';
     throw badListing(io, request, `answered without its list "${plan.items}"${errors}`);
   }
+  if (more === null) throw badListing(io, request, 'does not say whether a page follows');
   if (more && (cursor === null || cursor === '')) {
     throw badListing(io, request, 'says that more users follow, but not where (no cursor)');
   }

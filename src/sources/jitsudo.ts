@@ -3,7 +3,7 @@ import type { Io } from '../contract/io.ts';
 import { isObject, type Json, type JsonObject } from '../contract/json.ts';
 import type { Api, Chunk, Failure, Reader, Refs, Source, Team, Verdict } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
-import { BadRecord, RollcallError } from '../errors.ts';
+import { BadRecord } from '../errors.ts';
 import { cursorPages, type PagePlan } from '../http/pages.ts';
 import { apiBase } from './base.ts';
 import { findWithoutSearch, type Lookup, lookUp } from './lookup.ts';
@@ -31,12 +31,9 @@ type Options = z.infer<typeof options>;
 const PAGE_LIMIT = 50;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-function more(envelope: JsonObject): { more: boolean; cursor: string | null } {
+function more(envelope: JsonObject): { more: boolean | null; cursor: string | null } {
   const { has_more: next, next_cursor: cursor } = envelope;
-  if (typeof next !== 'boolean') {
-    throw new RollcallError('bad-data', 'an answer does not say whether a page follows (has_more)');
-  }
-  return { more: next, cursor: typeof cursor === 'string' ? cursor : null };
+  return { more: typeof next === 'boolean' ? next : null, cursor: typeof cursor === 'string' ? cursor : null };
 }
 
 function plan(path: string, call: 'list' | 'get'): PagePlan {

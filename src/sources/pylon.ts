@@ -21,14 +21,11 @@ const options = z.strictObject({
 type Options = z.infer<typeof options>;
 
 /** The pagination object is optional in every envelope; when it is missing, the listing is complete. */
-function more(envelope: JsonObject): { more: boolean; cursor: string | null } {
+function more(envelope: JsonObject): { more: boolean | null; cursor: string | null } {
   const pagination = isObject(envelope.pagination) ? envelope.pagination : {};
   const cursor = typeof pagination.cursor === 'string' && pagination.cursor !== '' ? pagination.cursor : null;
-  const next = pagination.has_next_page;
-  if (next !== undefined && next !== null && typeof next !== 'boolean') {
-    throw new RollcallError('bad-data', 'an answer does not say whether a page follows (has_next_page)');
-  }
-  return { more: next === true, cursor };
+  const next = pagination.has_next_page ?? false;
+  return { more: typeof next === 'boolean' ? next : null, cursor };
 }
 
 function usersPlan(limit: number | undefined, deactivated: boolean): PagePlan {

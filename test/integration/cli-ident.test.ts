@@ -225,7 +225,7 @@ describe('a membership listing', () => {
     const place = placeOf(api, memberOf(api, kind));
     expect(await place.sync('product')).toMatchObject({ outcome: 'ok', inserted: 130 });
     const paths = api.log.map(({ path }) => path).filter((path) => path.includes(`/${kind}s/`));
-    expect(paths).toEqual([expect.stringMatching(/rpp=100000/)]);
+    expect(paths).toEqual([expect.stringMatching(/rpp=1000000/)]);
   });
 
   test('whose distinct ids are not its total is read again', async () => {
