@@ -4,6 +4,7 @@ import type { Call, Io } from '../contract/io.ts';
 import { isObject, type JsonObject } from '../contract/json.ts';
 import type { Api, Chosen, Field, Reader, Refs, Source } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
+import { RollcallError } from '../errors.ts';
 import { idOf, joinable } from './record.ts';
 
 export { z } from 'zod';
@@ -51,6 +52,9 @@ export interface OwnSource<Options> {
   referred?(raw: JsonObject, refs: Refs): string;
 }
 
+const NO_LOOKUP =
+  'this source cannot look users up: its reader has no `absent`. With `deletes.proof: scans` two complete scans in a row prove who left';
+
 const NO_LIMITS = { list: 0, get: 0, search: 0, write: 0 };
 
 /** The words of an error body of most APIs. */
@@ -95,7 +99,9 @@ export function defineSource<Options>(own: OwnSource<Options>): Source<Options> 
         account: async () => ({ id: new URL(base).hostname, name: null }),
         refs: async () => ({ roles: new Map(), teams: new Map() }),
         find: (by) => amongAll(source, given.list, by),
-        absent: async () => ({ absence: 'unknown' }),
+        absent: async () => {
+          throw new RollcallError('permission', NO_LOOKUP, { step: 'look up users' });
+        },
         ...given,
       };
     },

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,7 @@ function makeFolder(): string {
 async function load(yaml: string): Promise<Config> {
   const folder = makeFolder();
   writeFileSync(join(folder, 'rollcall.yaml'), yaml);
+  cpSync(join(TOP, 'examples'), folder, { recursive: true });
   const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'pyl_demo'] as const);
   return loadConfig({ cwd: folder, env: Object.fromEntries(names) });
 }
