@@ -9,6 +9,9 @@ import type { Config } from '../../config/types.ts';
 import { addCommands } from '../../src/cli/commands.ts';
 import { connectionOf, depsOf, openWarehouse } from '../../src/cli/workplace.ts';
 import type { Row } from '../../src/contract/warehouse.ts';
+import { startBluebricks } from '../../src/demo/bluebricks/server.ts';
+import { startIdent } from '../../src/demo/ident/server.ts';
+import { startJitsudo } from '../../src/demo/jitsudo/server.ts';
 import { type PylonApi, startPylon } from '../../src/demo/pylon/server.ts';
 import { execute } from '../../src/sync/run.ts';
 
@@ -54,12 +57,12 @@ function makeFolder(): string {
 }
 
 /** Loads a configuration as a user would have it, with a placeholder for each secret that it refers to. */
-async function load(yaml: string): Promise<Config> {
+async function load(yaml: string, secrets: Readonly<Record<string, string>> = {}): Promise<Config> {
   const folder = makeFolder();
   writeFileSync(join(folder, 'rollcall.yaml'), yaml);
   cpSync(join(TOP, 'examples'), folder, { recursive: true });
   const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'pyl_demo'] as const);
-  return loadConfig({ cwd: folder, env: Object.fromEntries(names) });
+  return loadConfig({ cwd: folder, env: { ...Object.fromEntries(names), ...secrets } });
 }
 
 afterAll(() => {
@@ -152,10 +155,30 @@ test('each point of the promise in the README links to the test that is named af
   expect(proven).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });
 
+/** The other systems, without a user: what is asked here is whether their views are as the documents say. */
+async function startOthers() {
+  const [ident, bluebricks, jitsudo] = await Promise.all([
+    startIdent({ users: 0 }),
+    startBluebricks({ users: 0 }),
+    startJitsudo({ users: 0 }),
+  ]);
+  return {
+    secrets: { IDENT_TOKEN: ident.token, BRICKS: bluebricks.token, JIT: jitsudo.apiKey },
+    names: ['product', 'infra', 'staff'],
+    connections: [
+      `product: { source: ident, base_url: "${ident.url}", token: "\${IDENT_TOKEN}" }`,
+      `infra: { source: bluebricks, base_url: "${bluebricks.url}", token: "\${BRICKS}" }`,
+      `staff: { source: jitsudo, base_url: "${jitsudo.url}", tenant_id: ${jitsudo.world.tenantId}, api_key: "\${JIT}" }`,
+    ],
+    close: () => Promise.all([ident.close(), bluebricks.close(), jitsudo.close()]),
+  };
+}
+
 describe('the tables after some syncs from two demo APIs', () => {
   const HOUR = 3_600_000;
   let api: PylonApi;
   let sales: PylonApi;
+  let stopOthers: () => Promise<unknown>;
   let config: Config;
 
   async function read(sql: string): Promise<Row[]> {
@@ -186,14 +209,24 @@ describe('the tables after some syncs from two demo APIs', () => {
     api = await startPylon({ users: 300, seed: 7 });
     sales = await startPylon({ users: 20, seed: 8 });
     const support = blocks('yaml', ['README.md'])[0]?.code.replace('region: us', `base_url: ${api.url}`) ?? '';
-    config = await load(`${support}\n  sales: { source: pylon, token: "\${SALES_TOKEN}", base_url: "${sales.url}" }\n`);
+    const others = await startOthers();
+    stopOthers = others.close;
+    const own = `sales: { source: pylon, token: "\${SALES_TOKEN}", base_url: "${sales.url}" }`;
+    const connections = [own, ...others.connections];
+    config = await load(`${support}\n${connections.map((line) => `  ${line}\n`).join('')}`, others.secrets);
     const { world } = api;
     const admin = world.roles().find((role) => role.slug === 'admin');
     const member = world.roles().find((role) => role.slug === 'member');
     if (admin === undefined || member === undefined) throw new Error('the demo has lost its default roles');
     sales.world.setTeams([]);
     sales.world.add({ name: 'Forgotten Account', email: 'leaving.soon@acme.test' });
-    const { id: off } = sales.world.add({ name: 'R. Newcomer', email: 'robin.newcomer@acme.test' });
+    const chief = sales.world.roles().find((role) => role.slug === 'admin');
+    const { id: off } = sales.world.add({
+      name: 'R. Newcomer',
+      email: 'robin.newcomer@acme.test',
+      role: chief ?? null,
+    });
+    for (const name of others.names) await syncAgo(218, name);
     await syncAgo(217, 'sales');
     const leaver = world.add({ name: 'Leaving Soon', email: 'leaving.soon@acme.test' });
     world.add({ name: 'Staying On', email: 'staying.on@acme.test' });
@@ -212,6 +245,7 @@ describe('the tables after some syncs from two demo APIs', () => {
   afterAll(async () => {
     await api.close();
     await sales.close();
+    await stopOthers();
   });
 
   const robin = { connection: 'support', name: 'Robin Newcomer', email: 'robin.newcomer@acme.test' };
@@ -219,6 +253,8 @@ describe('the tables after some syncs from two demo APIs', () => {
   /** What each query of docs/sql.md must find in this world, by its heading. */
   const FOUND: Readonly<Record<string, (rows: readonly Row[]) => void>> = {
     'Who is admin, and where?': (rows) => expect(rows).toContainEqual(robin),
+    'Who is admin in more than one system?': (rows) =>
+      expect(rows).toEqual([{ email: robin.email, admin_in: ['sales', 'support'] }]),
     'Who joined or left in the last seven days?': (rows) =>
       expect(rows.map(({ op, name }) => [op, name])).toEqual([
         ['delete', 'Leaving Soon'],
@@ -263,6 +299,9 @@ describe('the tables after some syncs from two demo APIs', () => {
         { connection: 'sales', outcome: 'ok', updated: 1, deleted: 0 },
         { connection: 'support', outcome: 'ok', updated: 0, deleted: 0 },
         { connection: 'sales', outcome: 'ok', updated: 0, deleted: 0 },
+        { connection: 'staff', outcome: 'ok', seen: 0 },
+        { connection: 'infra', outcome: 'ok', seen: 0 },
+        { connection: 'product', outcome: 'ok', seen: 0 },
       ]),
   };
 
