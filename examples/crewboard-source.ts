@@ -1,4 +1,5 @@
-import { cursorPages, defineSource, idOf, instant, type Lookup, lookUp, type PagePlan, text, z } from 'rollcall/source';
+import type { Lookup, PagePlan } from 'rollcall/source';
+import { cursorPages, defineSource, idOf, instant, presence, text, z } from 'rollcall/source';
 
 /** Where the people are: pages of 100, each with the cursor of the next one, which is null at the end. */
 const people: PagePlan = {
@@ -40,10 +41,7 @@ export default defineSource({
         yield { records: items, resume: next, last, active: null };
       }
     },
-    async absent(id) {
-      const record = await lookUp(io, one, id);
-      return record === null ? { absence: 'gone' } : { absence: 'present', record };
-    },
+    absent: (id) => presence(io, one, id),
   }),
   user: (raw) => ({
     user_id: idOf(raw, 'id'),

@@ -88,6 +88,7 @@ async function attempt<T>(parts: SenderParts, request: Request, use: Use<T>): Pr
   const body = errorBody(incoming, text);
   // Only an object is the API's own word: a gateway's page with the same status is trouble.
   if (request.accept?.includes(status) && isObject(body)) return use.accepted(incoming, body);
+  if (request.accept?.includes(status) && request.anyBody === true) return use.accepted(incoming, {});
   const serverMs = serverWait(headers, parts.timing.now());
   throw statusTrouble(parts.scene, request, { status, headers, text, body, serverMs });
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { Io, Request } from '../contract/io.ts';
 import { isObject, type Json, type JsonObject } from '../contract/json.ts';
-import type { Account, Api, Chunk, Failure, Reader, Refs, Source, Verdict } from '../contract/source.ts';
+import type { Account, Api, Chunk, Failure, Reader, Refs, Source } from '../contract/source.ts';
 import type { Role, UserRecord } from '../contract/user.ts';
 import { BadRecord } from '../errors.ts';
 import { type OffsetPlan, offsetPages } from '../http/offset-pages.ts';
 import { apiBase } from './base.ts';
-import { findWithoutSearch, type Lookup, lookUp } from './lookup.ts';
+import { findWithoutSearch, type Lookup, presence } from './lookup.ts';
 import { idOf, instant, joinable, role, text, texts } from './record.ts';
 
 const options = z.strictObject({
@@ -55,20 +55,10 @@ const ONE: Lookup = {
   missing: saysNotFound,
 };
 
-async function absent(io: Io, id: string): Promise<Verdict> {
-  const record = await lookUp(io, ONE, id);
-  return record === null ? { absence: 'gone' } : { absence: 'present', record };
-}
-
 /** The organization; a credential that may not read it is known by the user whom it belongs to. */
 async function account(io: Io): Promise<Account> {
-  const organization = {
-    call: 'get',
-    endpoint: 'GET /organization',
-    path: '/organization',
-    accept: [403, 404],
-  } as const;
-  const { status, body } = await io.send(organization);
+  const organization: Request = { call: 'get', endpoint: 'GET /organization', path: '/organization' };
+  const { status, body } = await io.send({ ...organization, accept: [403, 404], anyBody: true });
   if (status < 300 && isObject(body)) return { id: idOf(body, 'id'), name: text(body, 'display_name') };
   const me = await io.send({ call: 'get', endpoint: 'GET /user/me', path: '/user/me' });
   const user = isObject(me.body) ? me.body : {};
@@ -152,7 +142,7 @@ export const bluebricks: Source<Options> = {
     refs: () => refs(io),
     list: (from) => list(io, from),
     find: (by) => findWithoutSearch(io, by, { how: ONE, list: () => list(io, null) }),
-    absent: (id) => absent(io, id),
+    absent: (id) => presence(io, ONE, id),
   }),
   user,
   referred: (raw, known) => (Array.isArray(raw.roles) && raw.roles.some(half) ? JSON.stringify(roles(raw, known)) : ''),

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { Io, Request } from '../contract/io.ts';
-import { isObject, type Json, type JsonObject } from '../contract/json.ts';
-import type { Account, Api, Chunk, Failure, Field, Reader, Source } from '../contract/source.ts';
+import type { JsonObject } from '../contract/json.ts';
+import type { Account, Api, Chunk, Field, Reader, Source } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
+import { RollcallError } from '../errors.ts';
 import { wholeList } from '../http/whole-list.ts';
 import { apiBase } from './base.ts';
 import { refreshing, subjectOf } from './ident-login.ts';
 import { type Membership, soundMembers } from './ident-members.ts';
 import { makeSight } from './ident-sight.ts';
+import { failure } from './ident-words.ts';
 import { findWithoutSearch, type Lookup } from './lookup.ts';
 import { firstText, idOf, instant, joinable, NIL_UUID, text, texts } from './record.ts';
 
@@ -56,35 +58,23 @@ const ONE: Lookup = {
   missing: ({ message }) => typeof message === 'string' && /^user not found/iu.test(message),
 };
 
-/** Nothing names the account, so a lookup of nobody shows whether the token is taken: whatever is not 401 says so. */
+/** Looks up nobody, to see whether the token is taken: any answer but 401 says so. Lookups that fail are no matter yet. */
+async function knock(io: Io): Promise<void> {
+  const nobody: Request = { call: 'get', endpoint: ONE.endpoint, path: `/users/${NIL_UUID}` };
+  try {
+    await io.send({ ...nobody, accept: [400, 403, 404], anyBody: true });
+  } catch (error) {
+    if (!(error instanceof RollcallError) || error.kind !== 'transient' || error.status === undefined) throw error;
+  }
+}
+
 async function account(io: Io, o: Options): Promise<Account> {
-  await io.send({ call: 'get', endpoint: 'GET /users/{id}', path: `/users/${NIL_UUID}`, accept: [403, 404] });
+  await knock(io);
   const membership = membershipOf(o);
   if (membership !== null) return { id: `${membership.kind}:${membership.id}`, name: null };
   const subject = subjectOf(o.token ?? o.refresh_token);
   const whole = { id: `users of ${new URL(o.base_url).hostname}`, name: null };
   return subject?.startsWith('application:') ? { id: subject, name: null } : whole;
-}
-
-const RIGHTS =
-  "Listing users takes an application's token, or a user's with the permission ListUsers (0x100000) or Sudo: the usual mask (415) has neither";
-const ADVICE: Readonly<Record<number, string>> = {
-  401: 'The token is wrong, expired or revoked, or lacks the right: organizations answer 401 for that, too. Put a new one in its place, or set refresh_token',
-  403: `${RIGHTS}. Or set organization_id or application_id`,
-  429: 'Ident answers so when it has banned the address of this machine: have the ban lifted by who runs the server, then run again. Asking again would prolong it',
-};
-
-function failure(status: number, body: Json | undefined, endpoint: string): Failure {
-  const said = isObject(body) ? body : {};
-  const errors = Array.isArray(said.errors) ? said.errors.filter((one) => isObject(one)) : [];
-  const message = [said, ...errors]
-    .map((one) => one.message)
-    .filter((one) => typeof one === 'string')
-    .join('; ');
-  const expired =
-    'The refresh token is wrong, revoked, or older than its 30 days: make a new one with the scope offline_access';
-  const advice = endpoint === 'POST /tokens' && [401, 403].includes(status) ? expired : ADVICE[status];
-  return { ...(message === '' ? {} : { message }), ...(advice === undefined ? {} : { advice }) };
 }
 
 /** `name` is null in listings and of two empty names one blank: the two names tell it as well. */

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Io } from '../contract/io.ts';
-import { isObject, type Json, type JsonObject } from '../contract/json.ts';
-import type { Api, Chunk, Failure, Reader, Refs, Source, Team, Verdict } from '../contract/source.ts';
+import { isObject, type JsonObject } from '../contract/json.ts';
+import type { Api, Chunk, Reader, Refs, Source, Team } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
 import { BadRecord } from '../errors.ts';
 import { cursorPages, type PagePlan } from '../http/pages.ts';
 import { apiBase } from './base.ts';
-import { findWithoutSearch, type Lookup, lookUp } from './lookup.ts';
+import { failure } from './jitsudo-words.ts';
+import { findWithoutSearch, type Lookup, presence } from './lookup.ts';
 import { idOf, instant, joinable, text, texts } from './record.ts';
 
 const options = z
@@ -45,6 +46,8 @@ function plan(path: string, call: 'list' | 'get'): PagePlan {
       query: { limit: PAGE_LIMIT, cursor: cursor ?? undefined },
     }),
     items: 'data',
+    // The engine guards the listing of users; nobody else guards that of groups.
+    ...(call === 'get' ? { most: 200 } : {}),
     more,
   };
 }
@@ -62,11 +65,6 @@ const ONE: Lookup = {
   missing: (body) => body.code === 'not_found',
 };
 
-async function absent(io: Io, id: string): Promise<Verdict> {
-  const record = await lookUp(io, ONE, id);
-  return record === null ? { absence: 'gone' } : { absence: 'present', record };
-}
-
 async function groups(io: Io): Promise<Map<string, Team>> {
   const found = new Map<string, Team>();
   for await (const { items } of cursorPages(io, plan('/groups', 'get'), null)) {
@@ -80,26 +78,6 @@ async function groups(io: Io): Promise<Map<string, Team>> {
 /** Asks for one user, to see whether the server takes the credential for this tenant. */
 async function knock(io: Io): Promise<void> {
   await io.send({ call: 'get', endpoint: 'GET /users', path: '/users', query: { limit: 1 } });
-}
-
-const ADVICE: Readonly<Record<number, string>> = {
-  401: 'Check the credential. A token (JWT) lives for one hour: put a new one in its place, or use an api_key, which does not end. A scan that it broke off goes on where it stopped',
-  403: 'Permit it to this credential in the Cedar policies of the tenant; if only groups are denied, set `groups: false`',
-};
-
-const MISMATCH = 'The credential is of another tenant: set tenant_id to its tenant, or use a credential of this one';
-
-function failure(status: number, body: Json | undefined): Failure {
-  const said = isObject(body) ? body : {};
-  const code = typeof said.code === 'string' ? said.code : undefined;
-  const notices = Array.isArray(said.notices) ? said.notices.filter((notice) => typeof notice === 'string') : [];
-  const message = [...(typeof said.message === 'string' ? [said.message] : []), ...notices].join('; ');
-  const advice = code === 'tenant_mismatch' ? MISMATCH : ADVICE[status];
-  return {
-    ...(message === '' ? {} : { message }),
-    ...(code === undefined ? {} : { code }),
-    ...(advice === undefined ? {} : { advice }),
-  };
 }
 
 function active(raw: JsonObject): boolean | null {
@@ -174,7 +152,7 @@ export const jitsudo: Source<Options> = {
       },
       list: (from) => list(io, from),
       find: (by) => findWithoutSearch(io, by, { how: ONE, list: () => list(io, null) }),
-      absent: (id) => absent(io, id),
+      absent: (id) => presence(io, ONE, id),
     };
   },
   user,

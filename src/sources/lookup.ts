@@ -1,8 +1,11 @@
 import type { Io } from '../contract/io.ts';
 import { isObject, type Json, type JsonObject } from '../contract/json.ts';
-import type { Chosen, Chunk } from '../contract/source.ts';
+import type { Chosen, Chunk, Verdict } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
 import { joinable, text, texts } from './record.ts';
+
+/** Pieces of a listing that nobody else guards against being endless. */
+const MOST_PIECES = 50_000;
 
 /** How an API is asked for one user by id. */
 export interface Lookup {
@@ -29,6 +32,12 @@ export async function lookUp(io: Io, how: Lookup, id: string): Promise<JsonObjec
   throw new RollcallError('bad-data', message, { step: endpoint, status });
 }
 
+/** What the API says of a user whom its listing did not return, where the listing has everybody who is there. */
+export async function presence(io: Io, how: Lookup, id: string): Promise<Verdict> {
+  const record = await lookUp(io, how, id);
+  return record === null ? { absence: 'gone' } : { absence: 'present', record };
+}
+
 /** Those of these users whom the API has. */
 export async function* lookUpEach(io: Io, how: Lookup, ids: readonly string[]): AsyncIterable<JsonObject> {
   for (const id of ids) {
@@ -49,7 +58,10 @@ export async function* findWithoutSearch(
   }
   const wanted = new Set(by.emails.map(joinable));
   if (wanted.size === 0) return;
+  let pieces = 0;
   for await (const { records } of list()) {
+    pieces += 1;
+    if (pieces > MOST_PIECES) throw new RollcallError('bad-data', 'the listing does not end', { step: how.endpoint });
     yield* records
       .filter((record) => isObject(record))
       .filter((record) => texts(record, 'email').some((email) => wanted.has(joinable(email))));

@@ -17,7 +17,7 @@ export { type OffsetPlan, offsetPages } from '../http/offset-pages.ts';
 export { cursorPages, type PagePlan } from '../http/pages.ts';
 export { wholeList } from '../http/whole-list.ts';
 export { apiBase } from './base.ts';
-export { type Lookup, lookUp, lookUpEach } from './lookup.ts';
+export { type Lookup, lookUp, lookUpEach, presence } from './lookup.ts';
 export { firstText, idOf, instant, joinable, object, role, text, texts } from './record.ts';
 
 /** A reader of one's own: the listing is all that it must have. */

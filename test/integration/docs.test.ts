@@ -1,7 +1,6 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../config/loader.ts';
@@ -9,44 +8,10 @@ import type { Config } from '../../config/types.ts';
 import { addCommands } from '../../src/cli/commands.ts';
 import { connectionOf, depsOf, openWarehouse } from '../../src/cli/workplace.ts';
 import type { Row } from '../../src/contract/warehouse.ts';
-import { startBluebricks } from '../../src/demo/bluebricks/server.ts';
-import { startIdent } from '../../src/demo/ident/server.ts';
-import { startJitsudo } from '../../src/demo/jitsudo/server.ts';
 import { type PylonApi, startPylon } from '../../src/demo/pylon/server.ts';
 import { execute } from '../../src/sync/run.ts';
-
-const TOP = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Every document of the project, by its path in the checkout. */
-const DOCUMENTS: ReadonlyMap<string, string> = new Map(
-  ['README.md', 'CHANGELOG.md', ...readdirSync(join(TOP, 'docs'), { recursive: true }).map((name) => `docs/${name}`)]
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => [file, readFileSync(join(TOP, file), 'utf8')]),
-);
-
-const textOf = (file: string): string => {
-  const text = DOCUMENTS.get(file);
-  if (text === undefined) throw new Error(`there is no ${file}`);
-  return text;
-};
-
-/** A fenced block, and the heading that it stands under. */
-interface Block {
-  readonly file: string;
-  readonly heading: string;
-  readonly code: string;
-}
-
-function blocks(language: string, files: Iterable<string> = DOCUMENTS.keys()): Block[] {
-  return [...files].flatMap((file) => {
-    const found = textOf(file).matchAll(/^#+ (.*)$|^```(\w+)\n([\s\S]*?)^```$/gm);
-    let heading = '';
-    return [...found].flatMap(([, title, kind, code]) => {
-      heading = title ?? heading;
-      return kind === language ? [{ file, heading, code: code ?? '' }] : [];
-    });
-  });
-}
+import { blocks, DOCUMENTS, TOP, textOf } from '../support/documents.ts';
+import { startOthers } from '../support/others.ts';
 
 const folders: string[] = [];
 
@@ -154,25 +119,6 @@ test('each point of the promise in the README links to the test that is named af
   });
   expect(proven).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });
-
-/** The other systems, without a user: what is asked here is whether their views are as the documents say. */
-async function startOthers() {
-  const [ident, bluebricks, jitsudo] = await Promise.all([
-    startIdent({ users: 0 }),
-    startBluebricks({ users: 0 }),
-    startJitsudo({ users: 0 }),
-  ]);
-  return {
-    secrets: { IDENT_TOKEN: ident.token, BRICKS: bluebricks.token, JIT: jitsudo.apiKey },
-    names: ['product', 'infra', 'staff'],
-    connections: [
-      `product: { source: ident, base_url: "${ident.url}", token: "\${IDENT_TOKEN}" }`,
-      `infra: { source: bluebricks, base_url: "${bluebricks.url}", token: "\${BRICKS}" }`,
-      `staff: { source: jitsudo, base_url: "${jitsudo.url}", tenant_id: ${jitsudo.world.tenantId}, api_key: "\${JIT}" }`,
-    ],
-    close: () => Promise.all([ident.close(), bluebricks.close(), jitsudo.close()]),
-  };
-}
 
 describe('the tables after some syncs from two demo APIs', () => {
   const HOUR = 3_600_000;
