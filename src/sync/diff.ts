@@ -151,6 +151,8 @@ function printOf(w: Work, content: string, known: Known, listed: string | undefi
   const { source, recipe } = w.rules;
   if (source.thinListing !== true || (!w.from.lookup && listed === undefined)) return `${recipe}:${content}`;
   const before = listedOf(known.fingerprint) ?? contentOf(known.fingerprint);
+  // Found in a listing after all, and as he was listed.
+  if (listed === undefined && content === before) return known.fingerprint ?? `${recipe}:${content}`;
   return `${recipe}:${content}${LISTED}${listed ?? before}`;
 }
 
