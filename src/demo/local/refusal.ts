@@ -1,4 +1,4 @@
-/** What an error answer says. */
+/** What an error answer says. Not every API has a code in it. */
 export interface ErrorFacts {
   readonly status: number;
   readonly message: string;
