@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig(({ mode }) => {
   const services = mode === 'services';
   return {
+    // As the program's own hook has it for the file of a source.
+    resolve: { alias: { 'rollcall/source': new URL('src/sources/own.ts', import.meta.url).pathname } },
     test: {
       include: [services ? 'test/services/**/*.test.ts' : 'test/{unit,contract,integration}/**/*.test.ts'],
       // A folder without a test is a mistake; no folder means that nothing needs a server yet.

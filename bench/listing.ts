@@ -1,5 +1,5 @@
+import { randomFrom } from '../src/demo/local/random.ts';
 import { makeRoles, makeTeams, makeUser } from '../src/demo/pylon/people.ts';
-import { randomFrom } from '../src/demo/pylon/random.ts';
 import type { PylonUser } from '../src/demo/pylon/user.ts';
 import { type Digest, digest } from './digest.ts';
 

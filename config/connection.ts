@@ -3,13 +3,34 @@ import { check } from './checker.ts';
 import { choose } from './choice.ts';
 import { freezeDeep } from './freeze.ts';
 import { type Inspection, isMapping, report } from './inspection.ts';
+import type { OwnSources } from './own-sources.ts';
 import { CONNECTION_NAME, connectionSettings, type SourceFacts } from './schema.ts';
 import type { Connection } from './types.ts';
 
 /** Lets the settings be checked of a connection whose source is not known. */
 const NO_SOURCE: SourceFacts = { id: '', limits: { list: 0, get: 0, search: 0, write: 0 } };
 
-type Sources = Readonly<Record<string, Source>>;
+/** The sources that a connection may name, and the files that some name instead. */
+interface Sources {
+  readonly sources: Readonly<Record<string, Source>>;
+  readonly own: OwnSources;
+}
+
+/** The sources that this connection may name: its own file is one of them, unless something is wrong with that. */
+function namable(inspection: Inspection, { sources, own }: Sources, name: string, value: unknown): Sources['sources'] {
+  const written = isMapping(value) ? value.source : undefined;
+  const found = typeof written === 'string' ? own.get(written) : undefined;
+  if (typeof written !== 'string' || found === undefined) return sources;
+  const problem =
+    'problem' in found
+      ? found.problem
+      : Object.hasOwn(sources, found.source.name)
+        ? `${written} calls its source ${found.source.name}, which is a name of Rollcall's own`
+        : null;
+  if (problem === null && 'source' in found) return { ...sources, [written]: found.source };
+  report(inspection, ['connections', name, 'source'], `${problem}; docs/sources/own.md shows a whole example`);
+  return sources;
+}
 
 function readConnection(
   inspection: Inspection,
@@ -17,7 +38,7 @@ function readConnection(
   { name, value }: { name: string; value: unknown },
 ): Connection | undefined {
   const path = ['connections', name];
-  const choice = choose(inspection, sources, { value, path, key: 'source' });
+  const choice = choose(inspection, namable(inspection, sources, name, value), { value, path, key: 'source' });
   if (choice === undefined) return undefined;
   const { chosen: source, rest } = choice;
   const schema = connectionSettings(source ?? NO_SOURCE);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CONNECTION_NAME, connectionSettings, generalSettings } from './schema.ts';
+import { CONNECTION_NAME, connectionSettings, generalSettings, OWN_FILE } from './schema.ts';
 import type { Registries } from './types.ts';
 
 type Node = Record<string, unknown>;
@@ -56,6 +56,14 @@ function variant(key: string, name: string, parts: readonly Node[]): Node {
   };
 }
 
+/** A connection whose source is a file: only that file knows its options, so that any are accepted here. */
+function ownVariant(): Node {
+  const settings = toNode(connectionSettings({ id: '', limits: { list: 0, get: 0, search: 0, write: 0 } }));
+  const source = { type: 'string', pattern: OWN_FILE.source, description: 'File of a source of your own' };
+  const { properties, required } = variant('source', 'own', [settings]);
+  return { title: 'own source', type: 'object', properties: { ...Object(properties), source }, required };
+}
+
 /** The JSON Schema of the configuration, for editors. Each source and each warehouse is a variant of its own. */
 export function jsonSchema({ sources, warehouses }: Registries): Node {
   const general = toNode(generalSettings);
@@ -74,7 +82,7 @@ export function jsonSchema({ sources, warehouses }: Registries): Node {
         description: 'The accounts to read, by name; the name is the first half of every key',
         type: 'object',
         propertyNames: { pattern: CONNECTION_NAME.source },
-        additionalProperties: { oneOf: accounts },
+        additionalProperties: { oneOf: [...accounts, ownVariant()] },
       },
     },
     required: ['warehouse', 'connections', ...requiredOf(general)],

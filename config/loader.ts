@@ -8,6 +8,7 @@ import { readConnections } from './connection.ts';
 import { find, refused, variables } from './files.ts';
 import { freezeDeep, freezeMap } from './freeze.ts';
 import { type Inspection, isMapping, placeOf, report } from './inspection.ts';
+import { loadOwnSources, type OwnSources } from './own-sources.ts';
 import { generalSettings } from './schema.ts';
 import type { Config, LoadRequest, Registries } from './types.ts';
 import { parseYaml } from './yaml.ts';
@@ -31,7 +32,7 @@ function lines(inspection: Inspection): string[] {
 function inspect(
   inspection: Inspection,
   value: unknown,
-  registries: Registries,
+  registries: Registries & { readonly own: OwnSources },
 ): Omit<Config, 'file' | 'folder' | 'secrets'> | undefined {
   if (!isMapping(value)) {
     const message = 'must be a mapping with warehouse and connections; `rollcall init` writes an example';
@@ -50,7 +51,7 @@ function inspect(
     path: [],
     neighbours: ['warehouse', 'connections'],
   });
-  const connections = readConnections(inspection, registries.sources, connected);
+  const connections = readConnections(inspection, registries, connected);
   if (warehouse === undefined || general === undefined) return undefined;
   const stores = Object.freeze({ warehouse, options: freezeDeep(options) });
   return { ...freezeDeep(general), warehouse: stores, connections: freezeMap(connections) };
@@ -70,7 +71,8 @@ export async function loadConfig(
   if ('faults' in parsed) throw refusal(file, parsed.faults);
   const around = { folder, variables: await variables(folder, request.env) };
   const inspection: Inspection = { around, problems: [], secrets: new Set(), explained: [] };
-  const parts = inspect(inspection, parsed.value, registries);
+  const own = await loadOwnSources(parsed.value, folder);
+  const parts = inspect(inspection, parsed.value, { ...registries, own });
   if (parts === undefined || inspection.problems.length > 0) throw refusal(file, lines(inspection));
   const secrets = [...inspection.secrets].sort((a, b) => b.length - a.length);
   return Object.freeze({ ...parts, file, folder, secrets: Object.freeze(secrets) });

@@ -4,6 +4,9 @@ import type { Source } from '../src/contract/source.ts';
 /** What the name of a connection looks like; it is the first half of every key. */
 export const CONNECTION_NAME = /^[a-z][a-z0-9_]{0,39}$/;
 
+/** What a `source` looks like that is a file of the user's and no name. */
+export const OWN_FILE = /^\.{0,2}[/\\]|\.[cm]?[jt]s$/;
+
 const QUEUE_URL = /^(embedded$|(rediss?|postgres):\/\/.)/;
 const CRON_FIELD = /^[0-9A-Za-z*?,/#-]+$/;
 

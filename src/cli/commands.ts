@@ -84,7 +84,8 @@ function addReading(program: Command, done: Done): void {
     );
   program
     .command('demo')
-    .description('a local Pylon API, an embedded warehouse, two syncs and a few queries')
+    .description('local APIs, an embedded warehouse, two syncs and a few queries')
+    .option('--all', 'the four systems side by side instead of Pylon alone')
     .action(async (options, command) => done(await (await import('./commands/demo.ts')).demo(options, command)));
 }
 

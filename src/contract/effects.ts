@@ -28,9 +28,20 @@ export function noEffects(): Effects {
   return { inserted: 0, updated: 0, restored: 0, deleted: 0, same: 0 };
 }
 
+/** Between what was loaded of a user and what a listing that says less of him looked like. */
+export const LISTED = '~';
+
 /** The part of a fingerprint that content decides; the part before it is the recipe. */
 export function contentOf(fingerprint: string | null): string {
-  return fingerprint === null ? '' : fingerprint.slice(fingerprint.indexOf(':') + 1);
+  if (fingerprint === null) return '';
+  const [content = ''] = fingerprint.slice(fingerprint.indexOf(':') + 1).split(LISTED);
+  return content;
+}
+
+/** Hash of the listed record that a fuller one was loaded beside, "" where none was; null where no fuller one was loaded. */
+export function listedOf(fingerprint: string | null): string | null {
+  const at = fingerprint?.indexOf(LISTED) ?? -1;
+  return fingerprint === null || at === -1 ? null : fingerprint.slice(at + 1);
 }
 
 const hasRow = (version: Version): boolean => version.standing !== 'gone' && version.standing !== 'rejected';

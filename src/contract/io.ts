@@ -14,6 +14,8 @@ export interface Request {
   readonly body?: Json;
   /** Statuses that are an answer here, not an error; their body must still be JSON. */
   readonly accept?: readonly number[];
+  /** An accepted status is an answer whatever its body is, also a gateway's page: only the status is looked at. */
+  readonly anyBody?: true;
 }
 
 /** A complete answer, parsed. `body` is null for an empty body only where the status has none (204). */

@@ -118,6 +118,8 @@ export interface LedgerFacts {
   readonly refs: string | null;
   /** Recipe of what is pending. */
   readonly recipe: string | null;
+  /** 1 once a user who was listed was found by id, too: the credential may look users up. Else 0. */
+  readonly finds: 0 | 1;
 }
 
 /** What the open batch holds so far; times in RFC 3339, sizes in bytes. */

@@ -1,5 +1,5 @@
 import type { ZodType } from 'zod';
-import type { Call, Io } from './io.ts';
+import type { Call, Io, Request } from './io.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Role, UserRecord } from './user.ts';
 
@@ -59,13 +59,38 @@ export interface Account {
   readonly name: string | null;
 }
 
+/** What a login gave: headers that prove who sends a request, and how long they do, in ms; null: nothing was said. */
+export interface Session {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly lifeMs: number | null;
+}
+
+/** How a credential that ends is renewed: shortly before it does, and once for a request that is answered 401. */
+export interface Login {
+  /** Log in before the first request, for `Api.headers` hold no credential. */
+  readonly atOnce: boolean;
+  /** Sent with these headers in the place of those of a session. */
+  readonly request: Request;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Reads the answer; null where it is none. */
+  session(body: Json): Session | null;
+}
+
 /** Where the API is and how a request proves who sends it. */
 export interface Api {
   /** Absolute; a path is appended to it. */
   readonly base: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The vendor's words in an error body. `advice` tells the user what to do where the vendor's words do not. */
-  failure(status: number, body: Json): Failure;
+  readonly login?: Login;
+  /** Statuses by which the server shuts this caller out, 429 where it means a ban: nothing is asked again. Default: none. */
+  readonly shutOut?: readonly number[];
+  /** Longest answer that is read. Default: the HTTP layer's own bound. */
+  readonly maxBodyBytes?: number;
+  /**
+   * The vendor's words in an error body, which is undefined where it is no JSON. `advice` tells the user what to do
+   * where the vendor's words do not. `endpoint` is the request's.
+   */
+  failure(status: number, body: Json | undefined, endpoint: string): Failure;
 }
 
 /** What an error body says. Secrets never come in here: bodies are the server's. */
@@ -81,6 +106,8 @@ export type Chosen = { readonly ids: readonly string[] } | { readonly emails: re
 
 /** One connection's view of its source; made by `Source.reader`, used by the engine. */
 export interface Reader {
+  /** The listing can be cut short without a sign, so that two scans prove nothing. */
+  readonly unsignedCut: boolean;
   account(): Promise<Account>;
   refs(): Promise<Refs>;
   /** The complete listing, from its start (null) or from a recorded `resume`. Throws cursorRefused when that is no longer accepted. */
@@ -111,8 +138,18 @@ export interface Source<Options = unknown> {
   readonly volatile: readonly string[];
   /** A listing says whether an account is on (`Chunk.active`); false where each record says it itself or nothing does. */
   readonly impliesActive: boolean;
-  /** The listing can be cut short without a sign, so that two scans prove nothing. */
-  readonly unsignedCut: boolean;
+  /** Paths of times: the same instant written in another way is no change. Default: none. */
+  readonly instants?: readonly string[];
+  /**
+   * The listing says less of a user than a lookup does. Then a row that a lookup filled is not overwritten by what is
+   * listed: where that changed, the user is looked up again. Default false.
+   */
+  readonly thinListing?: boolean;
+  /**
+   * There are credentials that list users whom a lookup does not find for them. Then a control that was never found
+   * says so of the credential, not of the server's health. Default false.
+   */
+  readonly blindLookups?: boolean;
   api(options: Options): Api;
   reader(options: Options, io: Io): Reader;
   /** Maps a received record (column rules applied). Throws BadRecord when it cannot be a row. */

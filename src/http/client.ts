@@ -1,17 +1,18 @@
 import type { Budget } from '../contract/budget.ts';
 import type { Call, Io, Part, Request } from '../contract/io.ts';
 import { isObject, type Json } from '../contract/json.ts';
-import type { Api } from '../contract/source.ts';
+import type { Api, Login, Session } from '../contract/source.ts';
 import { hostAndPort } from './address.ts';
 import { parseBody, refusePage, wholeBody } from './body.ts';
 import { bodyTrouble, networkTrouble, type Scene, statusTrouble } from './failure.ts';
 import { claimsJson } from './gateway.ts';
 import { type ListPart, listParts } from './list-body.ts';
 import { type HttpWatch, makePatience, own } from './patience.ts';
-import { headerSecrets, redactor } from './redact.ts';
+import { headerSecrets, learningRedactor } from './redact.ts';
 import { outward, retrying } from './retry.ts';
 import { serverWait } from './retry-after.ts';
 import { errorWords, reach, type SenderParts } from './sender.ts';
+import { type Credentials, FIXED, makeCredentials } from './session.ts';
 import { realTiming, type Timing } from './timing.ts';
 import { BodyProblem } from './trouble.ts';
 import { type Incoming, makeWire, type Timeouts } from './wire.ts';
@@ -87,6 +88,7 @@ async function attempt<T>(parts: SenderParts, request: Request, use: Use<T>): Pr
   const body = errorBody(incoming, text);
   // Only an object is the API's own word: a gateway's page with the same status is trouble.
   if (request.accept?.includes(status) && isObject(body)) return use.accepted(incoming, body);
+  if (request.accept?.includes(status) && request.anyBody === true) return use.accepted(incoming, {});
   const serverMs = serverWait(headers, parts.timing.now());
   throw statusTrouble(parts.scene, request, { status, headers, text, body, serverMs });
 }
@@ -139,16 +141,41 @@ async function* readList(parts: SenderParts, request: Request, items: string | n
   }
 }
 
+/** Logs in through the same budgets, retries and error words as everything else, with the login's own headers. */
+function credentialsOf(parts: SenderParts, login: Login, learn: (secrets: readonly string[]) => void): Credentials {
+  const { request, headers } = login;
+  const alone: SenderParts = { ...parts, credentials: { ...FIXED, headers: async () => headers } };
+  const use: Use<Session> = {
+    good: async (incoming) => {
+      const session = login.session(await answerBody(incoming));
+      if (session === null) throw new BodyProblem('no session', 'is no login: it holds no access token', true);
+      learn(headerSecrets(session.headers));
+      return session;
+    },
+    accepted: () => {
+      throw new Error('a login accepts no error status');
+    },
+  };
+  const enter = (): Promise<Session> => retrying(() => attempt(alone, request, use), parts.patience);
+  return makeCredentials({ atOnce: login.atOnce, enter, now: () => parts.timing.now() });
+}
+
 function senderParts(options: IoOptions): SenderParts {
   const { api, connection, budget, limits, watch } = options;
   const timing = options.timing ?? realTiming;
-  const redact = redactor([...(options.secrets ?? []), ...headerSecrets(api.headers)]);
-  return {
+  const { login } = api;
+  const { redact, learn } = learningRedactor([
+    ...(options.secrets ?? []),
+    ...headerSecrets(api.headers),
+    ...headerSecrets(login?.headers ?? {}),
+  ]);
+  const parts: SenderParts = {
     scene: { connection, api, target: hostAndPort(new URL(api.base)), redact },
+    credentials: FIXED,
     wire: makeWire({
       headers: api.headers,
       timeouts: options.timeouts ?? TIMEOUTS,
-      maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
+      maxBodyBytes: options.maxBodyBytes ?? api.maxBodyBytes ?? MAX_BODY_BYTES,
       concurrency: Math.max(2, options.concurrency ?? 8),
     }),
     patience: makePatience(options.patienceMs, options.signal, watch, timing),
@@ -157,6 +184,7 @@ function senderParts(options: IoOptions): SenderParts {
     watch,
     timing,
   };
+  return login === undefined ? parts : { ...parts, credentials: credentialsOf(parts, login, learn) };
 }
 
 /** Makes the Io of one connection. `close` drops its connections; call it when the run is over. */

@@ -71,8 +71,9 @@ export function bodyTrouble(scene: Scene, request: Request, status: number, prob
   return new Trouble({ reason: problem.reason, retries, error });
 }
 
-function kindOf(refusal: Refusal): ErrorKind {
+function kindOf({ api }: Scene, refusal: Refusal): ErrorKind {
   const { status } = refusal;
+  if (api.shutOut?.includes(status)) return 'permission';
   if (status === 401) return 'auth';
   if (status === 403) return 'permission';
   if (status === 429) return 'rate-limited';
@@ -111,12 +112,20 @@ function vendorWords(refusal: Refusal, said: Failure): string {
   return `${message}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`;
 }
 
+/** What the API says, in the vendor's words. A ban may come as two JSON documents in a row, which are no JSON. */
+function saidOf({ api }: Scene, request: Request, { status, body, text }: Refusal): Failure {
+  if (body !== undefined) return api.failure(status, body, request.endpoint);
+  if (!(api.shutOut?.includes(status) ?? false)) return {};
+  return { message: excerpt(text), ...api.failure(status, body, request.endpoint) };
+}
+
 /** The trouble of an answer whose status is an error. */
 export function statusTrouble(scene: Scene, request: Request, refusal: Refusal): Trouble {
   const { status, serverMs } = refusal;
-  const kind = kindOf(refusal);
-  const said = refusal.body === undefined ? {} : scene.api.failure(status, refusal.body);
-  const foreign = refusal.body === undefined && refusal.text.trim() !== '';
+  const kind = kindOf(scene, refusal);
+  const shutOut = scene.api.shutOut?.includes(status) ?? false;
+  const said = saidOf(scene, request, refusal);
+  const foreign = refusal.body === undefined && refusal.text.trim() !== '' && !shutOut;
   const by = foreign ? ` by a proxy or gateway, not by the API: "${excerpt(refusal.text)}"` : '';
   // A server that names a time has not begun; after any other trouble of its own, what became of a write is open.
   const doubtful = request.call === 'write' && kind === 'transient' && !(status === 503 && serverMs !== null);
@@ -126,8 +135,8 @@ export function statusTrouble(scene: Scene, request: Request, refusal: Refusal):
   return new Trouble({
     reason: `status ${status}`,
     retries,
-    limited: status === 429,
-    serverMs: status === 429 || status === 503 ? serverMs : null,
+    limited: status === 429 && !shutOut,
+    serverMs: (status === 429 && !shutOut) || status === 503 ? serverMs : null,
     error: failed(scene, request, words, { kind, status, ...(serverMs === null ? {} : { retryAfterMs: serverMs }) }),
   });
 }

@@ -11,11 +11,11 @@ export interface PagePlan {
   readonly items: string;
   /** Pages after which it is taken for endless; for listings that the engine does not guard. */
   readonly most?: number;
-  /** Whether more follows, and where, as the answer says it. */
+  /** Whether more follows, and where, as the answer says it; `more` null: it does not say, and so is no page. */
   more(
     envelope: JsonObject,
     headers: Readonly<Record<string, string>>,
-  ): { readonly more: boolean; readonly cursor: string | null };
+  ): { readonly more: boolean | null; readonly cursor: string | null };
 }
 
 /** A piece of a page. `next` and `last` are said with the piece that ends the answer. */
@@ -35,7 +35,8 @@ const ASKED_AGAIN = 5;
 /** Statuses by which a server says that it does not know a cursor, or no longer. */
 const REFUSES_CURSOR: ReadonlySet<number> = new Set([400, 404, 410]);
 
-function bad(io: Io, request: Request, words: string): RollcallError {
+/** The error of an answer that is no part of a listing. */
+export function badListing(io: Io, request: Request, words: string): RollcallError {
   const connection = ownerOf(io);
   const subject = connection === '' ? '' : `connection ${connection}: `;
   const message = `${subject}${request.endpoint} ${words}. The listing is not taken for complete.`;
@@ -61,15 +62,16 @@ function refusal(error: unknown, cursor: string | null): unknown {
 function ending(io: Io, plan: PagePlan, request: Request, part: Part): Pick<Page, 'next' | 'last'> | null {
   const said = part.envelope?.errors;
   if (part.found && Array.isArray(said) && said.length > 0)
-    throw bad(io, request, 'answered with "errors" beside its list');
+    throw badListing(io, request, 'answered with "errors" beside its list');
   const { more, cursor } = plan.more(part.envelope ?? {}, part.headers);
-  if (!part.found && more) return null;
+  if (!part.found && more === true) return null;
   if (!part.found) {
     const errors = part.envelope !== null && Object.hasOwn(part.envelope, 'errors') ? ', but with "errors"' : '';
-    throw bad(io, request, `answered without its list "${plan.items}"${errors}`);
+    throw badListing(io, request, `answered without its list "${plan.items}"${errors}`);
   }
+  if (more === null) throw badListing(io, request, 'does not say whether a page follows');
   if (more && (cursor === null || cursor === '')) {
-    throw bad(io, request, 'says that more users follow, but not where (no cursor)');
+    throw badListing(io, request, 'says that more users follow, but not where (no cursor)');
   }
   return { next: more ? cursor : null, last: !more };
 }
@@ -96,7 +98,7 @@ async function* onePage(
   } catch (error) {
     throw refusal(error, cursor);
   }
-  throw bad(io, request, 'answered without an end');
+  throw badListing(io, request, 'answered without an end');
 }
 
 /**
@@ -113,8 +115,8 @@ export async function* cursorPages(io: Io, plan: PagePlan, from: string | null):
     if (result !== 'again') {
       if (result.next === null) return;
       if (asked.size >= (plan.most ?? Number.POSITIVE_INFINITY))
-        throw bad(io, plan.request(cursor), `has more than ${plan.most} pages, as if it had no end`);
-      if (asked.has(result.next)) throw bad(io, plan.request(cursor), 'gave the same cursor again');
+        throw badListing(io, plan.request(cursor), `has more than ${plan.most} pages, as if it had no end`);
+      if (asked.has(result.next)) throw badListing(io, plan.request(cursor), 'gave the same cursor again');
       asked.add(result.next);
       cursor = result.next;
       missing = 0;
@@ -122,7 +124,7 @@ export async function* cursorPages(io: Io, plan: PagePlan, from: string | null):
     }
     if (missing === ASKED_AGAIN) {
       const words = `answered ${missing + 1} times that more users follow, but without its list "${plan.items}"`;
-      throw bad(io, plan.request(cursor), words);
+      throw badListing(io, plan.request(cursor), words);
     }
     await askAgain(io, missing, 'list missing');
     missing++;

@@ -27,6 +27,22 @@ export function headerSecrets(headers: Readonly<Record<string, string>>): string
     .flatMap(([, value]) => [value, value.replace(/^\S+\s+/u, '')]);
 }
 
+/** A redactor that learns: of secrets that come to light while it is in use. */
+export function learningRedactor(secrets: readonly string[]): {
+  redact(text: string): string;
+  learn(more: readonly string[]): void;
+} {
+  let known = secrets;
+  let current = redactor(known);
+  return {
+    redact: (text) => current(text),
+    learn(more) {
+      known = [...known, ...more];
+      current = redactor(known);
+    },
+  };
+}
+
 /**
  * Makes the function that replaces known secrets by `***`, also where they stand percent-encoded, in base64 or escaped
  * as JSON. Used for every error message here and by the logger.

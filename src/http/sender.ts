@@ -5,15 +5,19 @@ import { errorText } from './body.ts';
 import { failed, networkTrouble, type Scene } from './failure.ts';
 import type { HttpWatch } from './patience.ts';
 import type { Patience } from './retry.ts';
+import type { Credentials } from './session.ts';
 import type { Timing } from './timing.ts';
 import type { Incoming, Wire } from './wire.ts';
 
 const MAX_REDIRECTS = 5;
 
+type SessionHeaders = Readonly<Record<string, string>>;
+
 /** What it takes to send one connection's requests. */
 export interface SenderParts {
   readonly scene: Scene;
   readonly wire: Wire;
+  readonly credentials: Credentials;
   readonly budget: Budget;
   readonly limits: Readonly<Record<Call, number>>;
   readonly patience: Patience;
@@ -31,13 +35,13 @@ async function pace({ scene, budget, limits, patience }: SenderParts, request: R
   }
 }
 
-async function open(parts: SenderParts, url: URL, request: Request): Promise<Incoming> {
+async function open(parts: SenderParts, url: URL, request: Request, session: SessionHeaders): Promise<Incoming> {
   const { scene, wire, patience, watch, timing } = parts;
   const { call, endpoint } = request;
   const begun = timing.now();
   watch.sent(call, endpoint);
   try {
-    const incoming = await wire.open(url, request, patience.signal);
+    const incoming = await wire.open(url, request, session, patience.signal);
     watch.answered(call, endpoint, incoming.status, timing.now() - begun);
     return incoming;
   } catch (error) {
@@ -55,7 +59,7 @@ export async function errorWords(incoming: Incoming): Promise<string> {
  * Sends a request once: spends its budget, follows redirects within the origin (each one more request). The answer may
  * have any status; its body is unread. Throws Trouble where there is none.
  */
-export async function reach(parts: SenderParts, request: Request): Promise<Incoming> {
+async function sendOnce(parts: SenderParts, request: Request, session: SessionHeaders): Promise<Incoming> {
   const { scene } = parts;
   const { endpoint } = request;
   let url = address(scene.api.base, request);
@@ -63,7 +67,7 @@ export async function reach(parts: SenderParts, request: Request): Promise<Incom
     throw failed(scene, request, `${endpoint} cannot be asked for an id of dots alone.`, { kind: 'bad-data' });
   for (let hops = 0; ; hops++) {
     await pace(parts, request);
-    const incoming = await open(parts, url, request);
+    const incoming = await open(parts, url, request, session);
     const next = onward(incoming.status, incoming.headers, url, request);
     if (next === null) return incoming;
     await errorWords(incoming);
@@ -74,4 +78,14 @@ export async function reach(parts: SenderParts, request: Request): Promise<Incom
     }
     url = next.follow;
   }
+}
+
+/** Sends a request, and once more with a new session where it is answered 401 and there is one to be had. */
+export async function reach(parts: SenderParts, request: Request): Promise<Incoming> {
+  const session = await parts.credentials.headers();
+  const incoming = await sendOnce(parts, request, session);
+  if (incoming.status !== 401 || !(await parts.credentials.renewed(session))) return incoming;
+  await errorWords(incoming);
+  parts.patience.retried('session renewed');
+  return sendOnce(parts, request, await parts.credentials.headers());
 }

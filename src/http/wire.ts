@@ -23,7 +23,8 @@ export interface Incoming {
 
 /** One HTTP client with its connections. Knows nothing of retries, budgets or statuses. */
 export interface Wire {
-  open(url: URL, request: Request, signal: AbortSignal): Promise<Incoming>;
+  /** `session` has headers beside the wire's own, and wins where both have one. */
+  open(url: URL, request: Request, session: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Incoming>;
   close(): void;
 }
 
@@ -95,10 +96,10 @@ export function makeWire(options: WireOptions): Wire {
   // A kept connection may be closed by the server while a write is on its way, which would leave the write in doubt.
   const writing = client(options, false);
   return {
-    open(url, request, signal) {
+    open(url, request, session, signal) {
       const { instance } = request.call === 'write' ? writing : reading;
       const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
-      const headers = request.body === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = { ...session, ...(request.body === undefined ? {} : { 'content-type': 'application/json' }) };
       const stream = instance.stream(url, { method: request.method ?? 'GET', headers, signal, ...body });
       return new Promise((resolve, reject) => {
         // Stays on for good: after the answer's start the same errors reach the loop that reads the body.

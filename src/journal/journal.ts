@@ -24,7 +24,7 @@ type Parts = ReturnType<typeof parts>;
 
 function parts(db: BetterSqlite3.Database, place: JournalPlace) {
   const facts = db.prepare<[], LedgerFacts & { clock: number }>(
-    'select epoch, seq, batch_id, account, live, tables, layout, refs, recipe, clock from ledger',
+    'select epoch, seq, batch_id, account, live, tables, layout, refs, recipe, finds, clock from ledger',
   );
   const read = (): LedgerFacts & { clock: number } => {
     const row = facts.get();

@@ -21,6 +21,7 @@ const MIGRATIONS: readonly string[] = [
     refs text,
     recipe text,
     recheck integer not null default 0,
+    finds integer not null default 0,
     scans integer not null default 0,
     completed integer not null default 0,
     clock integer not null

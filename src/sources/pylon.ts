@@ -5,6 +5,7 @@ import type { Account, Api, Chosen, Chunk, Failure, Reader, Refs, Source, Verdic
 import type { Role, UserRecord } from '../contract/user.ts';
 import { RollcallError } from '../errors.ts';
 import { cursorPages, type PagePlan } from '../http/pages.ts';
+import { type Lookup, lookUp, lookUpEach } from './lookup.ts';
 import { emailFilters, PAGE_LIMIT, searchRequest } from './pylon-search.ts';
 import { idOf, joinable, object, role, text, texts } from './record.ts';
 
@@ -20,14 +21,11 @@ const options = z.strictObject({
 type Options = z.infer<typeof options>;
 
 /** The pagination object is optional in every envelope; when it is missing, the listing is complete. */
-function more(envelope: JsonObject): { more: boolean; cursor: string | null } {
+function more(envelope: JsonObject): { more: boolean | null; cursor: string | null } {
   const pagination = isObject(envelope.pagination) ? envelope.pagination : {};
   const cursor = typeof pagination.cursor === 'string' && pagination.cursor !== '' ? pagination.cursor : null;
-  const next = pagination.has_next_page;
-  if (next !== undefined && next !== null && typeof next !== 'boolean') {
-    throw new RollcallError('bad-data', 'an answer does not say whether a page follows (has_next_page)');
-  }
-  return { more: next === true, cursor };
+  const next = pagination.has_next_page ?? false;
+  return { more: typeof next === 'boolean' ? next : null, cursor };
 }
 
 function usersPlan(limit: number | undefined, deactivated: boolean): PagePlan {
@@ -104,25 +102,16 @@ async function refs(io: Io): Promise<Refs> {
   };
 }
 
-/** The user as `GET /users/{id}` has him, or null where the API says in its own words that there is none. */
-async function get(io: Io, id: string): Promise<JsonObject | null> {
-  const path = `/users/${encodeURIComponent(id)}`;
-  const answer = await io.send({ call: 'get', endpoint: 'GET /users/{id}', path, accept: [404] });
-  const body = isObject(answer.body) ? answer.body : {};
-  if (answer.status === 404 && Array.isArray(body.errors)) return null;
-  if (answer.status === 200 && isObject(body.data) && text(body.data, 'id') === id) return body.data;
-  throw new RollcallError('bad-data', `looked up user ${id} and got an answer that is neither him nor "not found"`, {
-    step: 'GET /users/{id}',
-    status: answer.status,
-  });
-}
+const ONE: Lookup = {
+  endpoint: 'GET /users/{id}',
+  path: '/users',
+  user: (body) => body.data,
+  missing: (body) => Array.isArray(body.errors),
+};
 
 async function* find(io: Io, by: Chosen): AsyncIterable<JsonObject> {
   if ('ids' in by) {
-    for (const id of by.ids) {
-      const user = await get(io, id);
-      if (user !== null) yield user;
-    }
+    yield* lookUpEach(io, ONE, by.ids);
     return;
   }
   for (const filter of emailFilters(by.emails)) {
@@ -138,7 +127,7 @@ async function* find(io: Io, by: Chosen): AsyncIterable<JsonObject> {
 
 /** Pylon leaves deactivated users out of the plain listing and still finds them by id. */
 async function absent(io: Io, both: boolean, id: string): Promise<Verdict> {
-  const record = await get(io, id);
+  const record = await lookUp(io, ONE, id);
   if (record === null) return { absence: 'gone' };
   return { absence: both ? 'present' : 'inactive', record };
 }
@@ -156,7 +145,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   permission_denied: 'Give the token the rights of an Admin',
 };
 
-function failure(_status: number, body: Json): Failure {
+function failure(_status: number, body: Json | undefined): Failure {
   if (!isObject(body)) return {};
   const words = Array.isArray(body.errors) ? body.errors.filter((e) => typeof e === 'string').join('; ') : '';
   const code = typeof body.code === 'string' ? body.code : undefined;
@@ -223,13 +212,13 @@ export const pylon: Source<Options> = {
   exclude: [],
   volatile: ['avatar_url'],
   impliesActive: true,
-  unsignedCut: false,
   api: (o): Api => ({
     base: o.base_url ?? HOSTS[o.region],
     headers: { authorization: `Bearer ${o.token}` },
     failure,
   }),
   reader: (o, io): Reader => ({
+    unsignedCut: false,
     account: () => account(io),
     refs: () => refs(io),
     list: (from) => list(io, o.include_deactivated, from),

@@ -1,4 +1,5 @@
 import type { ColumnType, Dialect } from '../contract/dialect.ts';
+import { LISTED } from '../contract/effects.ts';
 import type { Script, Statement } from '../contract/warehouse.ts';
 import { RECORD_COLUMNS, REJECTED_RECORDS, USER_CHANGES, USERS } from './tables.ts';
 
@@ -79,7 +80,8 @@ const bad = (w: Writer): string =>
 const loadable = (w: Writer): string =>
   w.staged.refused ? `(select s.* from ${newest(w)} s where not (${bad(w)}))` : newest(w);
 
-const content = (w: Writer, row: string): string => w.d.after(`${row}.${w.d.name('fingerprint')}`, ':');
+const content = (w: Writer, row: string): string =>
+  w.d.before(w.d.after(`${row}.${w.d.name('fingerprint')}`, ':'), LISTED);
 
 const recipe = (w: Writer, row: string): string => w.d.before(`${row}.${w.d.name('fingerprint')}`, ':');
 

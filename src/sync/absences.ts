@@ -9,6 +9,8 @@ export interface Inquiry {
   readonly ids: readonly string[];
   /** A user who is there for certain; null when nobody is: then "gone" is not believed. */
   readonly control: string | null;
+  /** This credential has never found anybody by id, and there are such credentials: a control not found says nothing else. */
+  readonly blind?: boolean;
 }
 
 /** Answers that are no answer about a user (a gateway's page, a refused id) say nothing of him. */
@@ -31,8 +33,12 @@ export async function isThere(reader: Reader, id: string): Promise<boolean> {
 }
 
 /** A user who is there must be found by id, before and after: else the server is ill and its "not found" says nothing. */
-async function checkControl({ connection, reader, control }: Inquiry): Promise<void> {
+async function checkControl({ connection, reader, control, blind }: Inquiry): Promise<void> {
   if (control === null || (await isThere(reader, control))) return;
+  if (blind === true) {
+    const words = `${connection}: this credential does not find by id whom it lists, so that its word on the missing ones proves nothing`;
+    throw new RollcallError('permission', words, { connection, step: 'look up users' });
+  }
   throw new RollcallError(
     'refused',
     `${connection}: the API does not find user ${control}, who is there, so that its word on the missing ones proves nothing; nothing was deleted. Run again when the API is well`,

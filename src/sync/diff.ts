@@ -1,5 +1,14 @@
 import { hash } from 'node:crypto';
-import { type Effects, effect, noEffects, UNKNOWN, type Version } from '../contract/effects.ts';
+import {
+  contentOf,
+  type Effects,
+  effect,
+  LISTED,
+  listedOf,
+  noEffects,
+  UNKNOWN,
+  type Version,
+} from '../contract/effects.ts';
 import type { Journal, Known, Line, Move, Rejected } from '../contract/journal.ts';
 import { isObject, type Json, type JsonObject } from '../contract/json.ts';
 import type { Refs, Source } from '../contract/source.ts';
@@ -21,6 +30,8 @@ export interface DiffRules {
   readonly rewrite: boolean;
   /** Waits until the sealed batch, if there is one, is promoted. */
   settle(): Promise<void>;
+  /** Looks a listed user up whose row says more than his listing does; null where he is not found or may not be. */
+  fuller(id: string): Promise<JsonObject | null>;
 }
 
 /** Records of one page, as a listing or a lookup returned them. */
@@ -29,7 +40,7 @@ export interface Records {
   readonly page: number;
   readonly active: boolean | null;
   readonly unlessSeen: boolean;
-  /** Users were asked for: that they are there does not say that they are listed. */
+  /** Users were asked for: that they are there does not say that they are listed, and more may be said of them. */
   readonly lookup: boolean;
 }
 
@@ -128,15 +139,32 @@ function nobody(w: Work, user_id: string): Known {
   return { num: w.journal.number(), user_id, ...UNKNOWN, loaded: UNKNOWN, waits: null };
 }
 
+/** A record with the id of its user. `listed`: hash of the listed record that it was looked up for. */
+interface Identified {
+  readonly record: JsonObject;
+  readonly id: string;
+  readonly listed?: string;
+}
+
+/** What of a fingerprint is content: of a lookup, beside what the listing said when it was last compared. */
+function printOf(w: Work, content: string, known: Known, listed: string | undefined): string {
+  const { source, recipe } = w.rules;
+  if (source.thinListing !== true || (!w.from.lookup && listed === undefined)) return `${recipe}:${content}`;
+  const before = listedOf(known.fingerprint) ?? contentOf(known.fingerprint);
+  // Found in a listing after all, and as he was listed.
+  if (listed === undefined && content === before) return known.fingerprint ?? `${recipe}:${content}`;
+  return `${recipe}:${content}${LISTED}${listed ?? before}`;
+}
+
 /** One record of a user with an id. */
-function take(w: Work, record: JsonObject, user_id: string, met: Known | null): void {
+function take(w: Work, { record, id: user_id, listed }: Identified, met: Known | null): void {
   const earlier = w.moved.get(user_id);
   const known = earlier ?? met ?? nobody(w, user_id);
   const fresh = met === null && earlier === undefined;
   if (w.from.unlessSeen && !fresh && (earlier !== undefined || w.journal.wasSeen(known.num))) return;
   const first = earlier === undefined && !w.journal.wasSeen(known.num);
   w.seen.push(known.num);
-  const { recipe, rewrite } = w.rules;
+  const { rewrite } = w.rules;
   const hashed = hashOf(w, record);
   if ('reason' in hashed) {
     reject(w, hashed.kept, user_id, hashed.reason);
@@ -144,7 +172,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
     outdate(w, known, fresh);
     return;
   }
-  const fingerprint = `${recipe}:${hashed.content}`;
+  const fingerprint = printOf(w, hashed.content, known, listed);
   const standing = w.from.lookup && known.standing === 'inactive' ? 'inactive' : 'live';
   if (known.fingerprint === fingerprint) {
     if (known.standing === standing && !rewrite) return;
@@ -169,7 +197,7 @@ function take(w: Work, record: JsonObject, user_id: string, met: Known | null): 
 }
 
 /** The record after column rules, with its id; rejected records are dealt with here. */
-function identify(w: Work, received: Json): { record: JsonObject; id: string } | null {
+function identify(w: Work, received: Json): Identified | null {
   if (!isObject(received)) {
     reject(w, w.rules.rules(received), null, 'the record is not an object');
     return null;
@@ -190,6 +218,25 @@ async function meet(journal: Journal, rules: DiffRules, ids: readonly string[]):
   if (!met.some((user) => user?.waits === 'sealed')) return met;
   await rules.settle();
   return journal.meet(ids);
+}
+
+/** The row of a listed user says more than his listing does. */
+function keepsFuller(w: Work, known: Known | null): known is Known {
+  if (w.rules.source.thinListing !== true || w.from.lookup || known === null) return false;
+  return listedOf(known.fingerprint) !== null && known.standing !== 'gone' && known.standing !== 'rejected';
+}
+
+/**
+ * A listed record never replaces what a lookup filled. While the listing says what it said, there is nothing to do
+ * (null); where that changed, the user is looked up again and both make one record. Null, too, where he is not found.
+ */
+async function filledUp(w: Work, user: Identified, known: Known): Promise<Identified | null> {
+  const hashed = hashOf(w, user.record);
+  if ('reason' in hashed) return user;
+  if (listedOf(known.fingerprint) === hashed.content && known.standing === 'live' && !w.rules.rewrite) return null;
+  const found = await w.rules.fuller(user.id);
+  if (found === null) return null;
+  return { ...user, record: { ...user.record, ...w.rules.rules(found) }, listed: hashed.content };
 }
 
 /** Compares a page with the ledger: whom to write, whom to quarantine, whom nothing needs to be done for. */
@@ -214,8 +261,11 @@ export async function diffPage(journal: Journal, rules: DiffRules, from: Records
     rules,
     users.map((user) => user.id),
   );
-  users.forEach(({ record, id }, i) => {
-    take(w, record, id, met[i] ?? null);
-  });
+  for (const [i, user] of users.entries()) {
+    const known = met[i] ?? null;
+    const whole = keepsFuller(w, known) ? await filledUp(w, user, known) : user;
+    if (whole === null) w.seen.push(known?.num ?? 0);
+    else take(w, whole, known);
+  }
   return w;
 }

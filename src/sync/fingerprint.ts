@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { isObject, isRawNumber, type Json, type JsonObject } from '../contract/json.ts';
 import type { Source } from '../contract/source.ts';
+import { instantOf } from '../sources/record.ts';
 import { TABLES_VERSION } from '../sql/tables.ts';
 import type { Settings } from './settings.ts';
 
@@ -25,15 +26,25 @@ const withoutQuery = (url: string): string => {
   return at === -1 ? url : url.slice(0, at);
 };
 
-function steady(record: JsonObject, volatile: readonly string[]): JsonObject {
-  const changing = volatile.filter((path) => typeof record[path] === 'string');
-  if (changing.length === 0) return record;
-  return { ...record, ...Object.fromEntries(changing.map((path) => [path, withoutQuery(String(record[path]))])) };
+/** The record with what changes without the user having changed written in one way. */
+function steady(record: JsonObject, { volatile, instants = [] }: Source): JsonObject {
+  if (volatile.length === 0 && instants.length === 0) return record;
+  const out = { ...record };
+  for (const path of volatile) {
+    const url = out[path];
+    if (typeof url === 'string') out[path] = withoutQuery(url);
+  }
+  for (const path of instants) {
+    const time = out[path];
+    const instant = typeof time === 'string' ? instantOf(time) : undefined;
+    if (instant !== undefined) out[path] = instant;
+  }
+  return out;
 }
 
 /** A record's JSON text without signatures, for telling whether it was met before. */
 export function steadyText(source: Source, record: Json): string {
-  return JSON.stringify(isObject(record) ? steady(record, source.volatile) : record);
+  return JSON.stringify(isObject(record) ? steady(record, source) : record);
 }
 
 /**
@@ -41,7 +52,7 @@ export function steadyText(source: Source, record: Json): string {
  * account state that its listing implies, and what it takes from other listings. Hex SHA-256.
  */
 export function contentHash(source: Source, record: JsonObject, active: boolean | null, referred: string): string {
-  const content = JSON.stringify(sorted(steady(record, source.volatile)));
+  const content = JSON.stringify(sorted(steady(record, source)));
   return hash('sha256', `${content}\n${active}\n${referred}`);
 }
 

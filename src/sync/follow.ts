@@ -1,4 +1,5 @@
 import { noEffects } from '../contract/effects.ts';
+import type { JsonObject } from '../contract/json.ts';
 import type { Refs } from '../contract/source.ts';
 import { locate, RollcallError } from '../errors.ts';
 import { type Applier, makeApplier } from './applier.ts';
@@ -32,6 +33,18 @@ function openScan({ deps, journal }: Following, wanted: 'sync' | 'backfill', rec
   return journal.beginScan(wanted, recipe).kind;
 }
 
+/** Looks up a user whose row says more than his listing. Where that may not be, his row stays as it is, and the run says so. */
+async function fuller({ reader, warnings }: Following, id: string): Promise<JsonObject | null> {
+  try {
+    return (await reader.absent(id)).record ?? null;
+  } catch (error) {
+    if (!(error instanceof RollcallError) || (error.status !== 401 && error.status !== 403)) throw error;
+    const words = 'users whose rows a lookup had filled have changed, and this credential may not look them up: kept';
+    if (!warnings.includes(words)) warnings.push(words);
+    return null;
+  }
+}
+
 /** What stays the same for all records of a run. */
 export function diffRules(following: Following, refs: Refs, rewrite: boolean): DiffRules {
   const { settings } = following.deps;
@@ -44,6 +57,7 @@ export function diffRules(following: Following, refs: Refs, rewrite: boolean): D
     run_id: following.run_id,
     rewrite,
     settle: async () => undefined,
+    fuller: (id) => fuller(following, id),
   };
 }
 

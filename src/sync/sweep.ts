@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Known } from '../contract/journal.ts';
 import type { Verdict } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
-import { inquire } from './absences.ts';
+import { inquire, isThere } from './absences.ts';
 import type { ScanWork } from './scan.ts';
 import { recordVerdicts } from './verdicts.ts';
 
@@ -51,8 +51,8 @@ function missedTwice(work: ScanWork, missing: readonly Known[], before: Readonly
 
 /** How absences are proven: by asking for each, or by a second complete scan where the source's listings allow that. */
 function byScans(work: ScanWork, missing: number): boolean {
-  const { source, deletes } = work.deps.settings;
-  if (source.unsignedCut) return false;
+  const { deletes } = work.deps.settings;
+  if (work.reader.unsignedCut) return false;
   return deletes.proof === 'scans' || missing > deletes.lookups;
 }
 
@@ -63,16 +63,45 @@ function someOf(users: readonly Known[], most: number): readonly Known[] {
   return [...users.slice(start), ...users.slice(0, start)].slice(0, most);
 }
 
+/** This credential may not look users up. A caller who is shut out altogether gets another status, and stops. */
+function mayNot({ kind, status }: RollcallError): boolean {
+  return (kind === 'auth' || kind === 'permission') && (status === undefined || status === 401 || status === 403);
+}
+
+/** Nobody was ever found by id with this connection's credential: it may be of the kind that finds nobody. */
+async function isBlind({ journal, reader, deps }: ScanWork, control: string | null): Promise<boolean> {
+  if (deps.settings.source.blindLookups !== true || journal.facts().finds === 1) return false;
+  const finds = control !== null && (await isThere(reader, control));
+  if (finds) journal.note({ finds: 1 });
+  return !finds;
+}
+
+/** Tries a lookup while nobody is missed, so that it is known later whether a failing one is the server's illness. */
+async function learnSight(work: ScanWork): Promise<void> {
+  try {
+    await isBlind(work, work.journal.listed());
+  } catch (error) {
+    // Nothing depends on it yet: a scan that misses nobody is not to fail for it, and the next one tries again.
+    if (!(error instanceof RollcallError)) throw error;
+  }
+}
+
 /** Asks for each user; null when this credential may not look users up. */
 async function lookUp(work: ScanWork, users: readonly Known[]): Promise<Map<Known, Verdict> | null> {
   const { deps, journal, reader } = work;
   const ids = users.map((user) => user.user_id);
+  if (ids.length === 0) {
+    await learnSight(work);
+    return new Map();
+  }
   const control = journal.listed();
+  const connection = deps.settings.name;
   try {
-    const said = await inquire({ connection: deps.settings.name, reader, signal: deps.signal, ids, control });
+    const blind = await isBlind(work, control);
+    const said = await inquire({ connection, reader, signal: deps.signal, ids, control, blind });
     return new Map(users.map((user) => [user, said.get(user.user_id) ?? { absence: 'unknown' }]));
   } catch (error) {
-    if (error instanceof RollcallError && (error.kind === 'auth' || error.kind === 'permission')) return null;
+    if (error instanceof RollcallError && mayNot(error)) return null;
     throw error;
   }
 }

@@ -1,30 +1,34 @@
 import { describe, expect, test } from 'vitest';
+import crewboard from '../../examples/crewboard-source.ts';
 import { isObject, type Json } from '../../src/contract/json.ts';
 import type { Chunk, Reader, Source } from '../../src/contract/source.ts';
 import { BadRecord } from '../../src/errors.ts';
-import { sources } from '../../src/sources/registry.ts';
+import { checkOwn, sources } from '../../src/sources/registry.ts';
 import { RECORD_COLUMNS } from '../../src/sql/tables.ts';
+import { type LocalApi, ODDITIES, sourceDrivers } from '../support/drivers.ts';
 import {
   CONNECTION,
   connect,
+  driverOf,
   failure,
   findAll,
-  type LocalApi,
   listAll,
-  ODDITIES,
   recordsOf,
-  sourceDrivers,
   startApi,
   steadied,
 } from '../support/sources.ts';
 
-test('every registered source has a driver in test/support/sources.ts, and no driver is left over', () => {
+test('every registered source has a driver in test/support/drivers.ts, and no driver is left over', () => {
   expect(Object.keys(sourceDrivers).sort()).toEqual(Object.keys(sources).sort());
 });
 
-const ALL = Object.values(sources);
+const example = checkOwn(crewboard);
+if ('problem' in example) throw new Error(example.problem);
 
-const many = (source: Source): number => sourceDrivers[source.name]?.many ?? 0;
+/** Every registered source, and the documented example of a user's own. */
+const ALL: readonly Source[] = [...Object.values(sources), example.source];
+
+const many = (source: Source): number => driverOf(source)?.many ?? 0;
 
 /** Ids of records, which the suite's APIs always send. */
 const idsOf = (source: Source, records: readonly Json[]): unknown[] =>
@@ -34,6 +38,8 @@ async function started(source: Source, users: number): Promise<{ api: LocalApi; 
   const api = await startApi(source, users);
   return { api, reader: connect(source, api.options).reader };
 }
+
+const byText = (left: unknown, right: unknown): number => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1);
 
 function expectTold(message: string, api: LocalApi): void {
   expect(message).toContain(CONNECTION);
@@ -109,6 +115,26 @@ describe.each(ALL)('$name: the listing', (source) => {
   });
 });
 
+describe.each(ALL)('$name: the rate of requests', (source) => {
+  test('never goes over the budget: the next request waits until the minute is over', async () => {
+    const { api } = await started(source, 3);
+    const { reader, waits } = connect(source, api.options, { list: 1, get: 1, search: 1, write: 1 });
+    for (let n = 0; n < 2; n += 1) expect((await listAll(reader)).error).toBeNull();
+    const minutes = api.listings() - 1;
+    expect(minutes).toBeGreaterThan(0);
+    expect(waits.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(minutes * 60_000);
+  });
+
+  test('that is too high for the server is lowered, except where 429 shuts the caller out', async () => {
+    const { api, reader } = await started(source, 3);
+    api.limitListing();
+    const { error } = await listAll(reader);
+    const out = source.api(source.options.parse(api.options)).shutOut?.includes(429) === true;
+    expect(error?.kind).toBe(out ? 'permission' : undefined);
+    if (out) expect(api.listings()).toBe(1);
+  });
+});
+
 describe.each(ALL)('$name: credentials', (source) => {
   test('that are refused give the error of a person who must act, without the credential', async () => {
     const { api } = await started(source, 3);
@@ -134,10 +160,11 @@ describe.each(ALL)('$name: chosen users', (source) => {
   test('are found by id as they are listed, and nobody is made up', async () => {
     const { api, reader } = await started(source, 5);
     const users = api.listed();
-    const [first, , third] = users;
-    const wanted = [third, first].map((user) => String(user?.[source.id]));
+    const chosen = [users[2] ?? {}, users[0] ?? {}];
+    const wanted = chosen.map((user) => String(user[source.id]));
     const found = await findAll(reader, { ids: [...wanted, 'nobody-has-this-id'] });
-    expect(found.map((user) => steadied(source, user))).toEqual([third, first].map((user) => steadied(source, user)));
+    const expected = chosen.map((user) => steadied(source, api.looked(user)));
+    expect(found.map((user) => steadied(source, user)).sort(byText)).toEqual(expected.sort(byText));
     expect(await findAll(reader, { ids: [] })).toEqual([]);
   });
 

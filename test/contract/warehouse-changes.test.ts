@@ -65,6 +65,19 @@ describe.each(ALL)('$name: changed_fields', (warehouse) => {
   });
 });
 
+describe.each(ALL)('$name: a row that is fuller than its listing', (warehouse) => {
+  test('is written without a log row while its content stays, whatever the listing said beside it', async () => {
+    const desk = await readyDesk(warehouse);
+    const lines = ['1.1.ab:thin', '1.1.ab:full~thin', '1.1.ab:full~other', '1.1.ab:more~other'];
+    for (const [i, fingerprint] of lines.entries())
+      await desk.apply([
+        upsert('u1', { name: `Ada ${i > 2 ? 'More' : 'Park'}`, raw: `{"n":${Math.min(i, 1)}}`, fingerprint }),
+      ]);
+    expect((await user(desk))?.fingerprint).toBe('1.1.ab:more~other');
+    expect(await logOf(desk)).toEqual(['insert 1 []', 'update 2 ["raw"]', 'update 4 ["name"]']);
+  });
+});
+
 describe.each(ALL)('$name: lines of one batch', (warehouse) => {
   let desk: Desk;
   beforeEach(async () => {

@@ -11,6 +11,32 @@ async function ask(folder: string, sql: string): Promise<Row[]> {
   return json<Row[]>(stdout);
 }
 
+describe('rollcall demo --all', () => {
+  test('brings the four systems into one warehouse and answers what none of them can', async () => {
+    const folder = emptyFolder();
+    const { code, stdout, stderr } = await startCli(folder, ['demo', '--all']).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.match(/: ok — /g)).toHaveLength(8);
+    const answer = (question: string): string => stdout.split(`${question}\n`)[1]?.split('\n\n')[1] ?? '';
+    expect(answer('Who has an admin role anywhere?')).toMatch(/@acme\.test +infra, staff/);
+    expect(answer('Who is suspended in one system and active in another?')).toMatch(
+      /@acme\.test +staff +infra, product, support/,
+    );
+    for (const secret of readFileSync(join(folder, 'rollcall-demo/.env'), 'utf8').matchAll(/=(.+)/g))
+      expect(stdout).not.toContain(secret[1]);
+    expect(
+      await ask(folder, 'select source, count(*) as n from current_users group by source order by source'),
+    ).toEqual([
+      { source: 'bluebricks', n: 80 },
+      { source: 'ident', n: 349 },
+      { source: 'jitsudo', n: 320 },
+      { source: 'pylon', n: 251 },
+    ]);
+    const everybody = "select count(*) as n from people where account_count = 4 and email like '%@acme.test'";
+    expect(await ask(folder, everybody)).toEqual([{ n: 80 }]);
+  });
+});
+
 describe('rollcall demo', () => {
   test('syncs twice, shows what changed and answers, and its tables can be asked afterwards', async () => {
     const folder = emptyFolder();

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type Random, randomFrom } from '../../src/demo/pylon/random.ts';
+import { type Random, randomFrom } from '../../src/demo/local/random.ts';
 import {
   expectTable,
   type Home,

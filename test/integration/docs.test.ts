@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../config/loader.ts';
@@ -11,39 +10,8 @@ import { connectionOf, depsOf, openWarehouse } from '../../src/cli/workplace.ts'
 import type { Row } from '../../src/contract/warehouse.ts';
 import { type PylonApi, startPylon } from '../../src/demo/pylon/server.ts';
 import { execute } from '../../src/sync/run.ts';
-
-const TOP = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Every document of the project, by its path in the checkout. */
-const DOCUMENTS: ReadonlyMap<string, string> = new Map(
-  ['README.md', 'CHANGELOG.md', ...readdirSync(join(TOP, 'docs'), { recursive: true }).map((name) => `docs/${name}`)]
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => [file, readFileSync(join(TOP, file), 'utf8')]),
-);
-
-const textOf = (file: string): string => {
-  const text = DOCUMENTS.get(file);
-  if (text === undefined) throw new Error(`there is no ${file}`);
-  return text;
-};
-
-/** A fenced block, and the heading that it stands under. */
-interface Block {
-  readonly file: string;
-  readonly heading: string;
-  readonly code: string;
-}
-
-function blocks(language: string, files: Iterable<string> = DOCUMENTS.keys()): Block[] {
-  return [...files].flatMap((file) => {
-    const found = textOf(file).matchAll(/^#+ (.*)$|^```(\w+)\n([\s\S]*?)^```$/gm);
-    let heading = '';
-    return [...found].flatMap(([, title, kind, code]) => {
-      heading = title ?? heading;
-      return kind === language ? [{ file, heading, code: code ?? '' }] : [];
-    });
-  });
-}
+import { blocks, DOCUMENTS, TOP, textOf } from '../support/documents.ts';
+import { startOthers } from '../support/others.ts';
 
 const folders: string[] = [];
 
@@ -54,11 +22,12 @@ function makeFolder(): string {
 }
 
 /** Loads a configuration as a user would have it, with a placeholder for each secret that it refers to. */
-async function load(yaml: string): Promise<Config> {
+async function load(yaml: string, secrets: Readonly<Record<string, string>> = {}): Promise<Config> {
   const folder = makeFolder();
   writeFileSync(join(folder, 'rollcall.yaml'), yaml);
+  cpSync(join(TOP, 'examples'), folder, { recursive: true });
   const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'pyl_demo'] as const);
-  return loadConfig({ cwd: folder, env: Object.fromEntries(names) });
+  return loadConfig({ cwd: folder, env: { ...Object.fromEntries(names), ...secrets } });
 }
 
 afterAll(() => {
@@ -155,6 +124,7 @@ describe('the tables after some syncs from two demo APIs', () => {
   const HOUR = 3_600_000;
   let api: PylonApi;
   let sales: PylonApi;
+  let stopOthers: () => Promise<unknown>;
   let config: Config;
 
   async function read(sql: string): Promise<Row[]> {
@@ -185,14 +155,24 @@ describe('the tables after some syncs from two demo APIs', () => {
     api = await startPylon({ users: 300, seed: 7 });
     sales = await startPylon({ users: 20, seed: 8 });
     const support = blocks('yaml', ['README.md'])[0]?.code.replace('region: us', `base_url: ${api.url}`) ?? '';
-    config = await load(`${support}\n  sales: { source: pylon, token: "\${SALES_TOKEN}", base_url: "${sales.url}" }\n`);
+    const others = await startOthers();
+    stopOthers = others.close;
+    const own = `sales: { source: pylon, token: "\${SALES_TOKEN}", base_url: "${sales.url}" }`;
+    const connections = [own, ...others.connections];
+    config = await load(`${support}\n${connections.map((line) => `  ${line}\n`).join('')}`, others.secrets);
     const { world } = api;
     const admin = world.roles().find((role) => role.slug === 'admin');
     const member = world.roles().find((role) => role.slug === 'member');
     if (admin === undefined || member === undefined) throw new Error('the demo has lost its default roles');
     sales.world.setTeams([]);
     sales.world.add({ name: 'Forgotten Account', email: 'leaving.soon@acme.test' });
-    const { id: off } = sales.world.add({ name: 'R. Newcomer', email: 'robin.newcomer@acme.test' });
+    const chief = sales.world.roles().find((role) => role.slug === 'admin');
+    const { id: off } = sales.world.add({
+      name: 'R. Newcomer',
+      email: 'robin.newcomer@acme.test',
+      role: chief ?? null,
+    });
+    for (const name of others.names) await syncAgo(218, name);
     await syncAgo(217, 'sales');
     const leaver = world.add({ name: 'Leaving Soon', email: 'leaving.soon@acme.test' });
     world.add({ name: 'Staying On', email: 'staying.on@acme.test' });
@@ -211,6 +191,7 @@ describe('the tables after some syncs from two demo APIs', () => {
   afterAll(async () => {
     await api.close();
     await sales.close();
+    await stopOthers();
   });
 
   const robin = { connection: 'support', name: 'Robin Newcomer', email: 'robin.newcomer@acme.test' };
@@ -218,6 +199,8 @@ describe('the tables after some syncs from two demo APIs', () => {
   /** What each query of docs/sql.md must find in this world, by its heading. */
   const FOUND: Readonly<Record<string, (rows: readonly Row[]) => void>> = {
     'Who is admin, and where?': (rows) => expect(rows).toContainEqual(robin),
+    'Who is admin in more than one system?': (rows) =>
+      expect(rows).toEqual([{ email: robin.email, admin_in: ['sales', 'support'] }]),
     'Who joined or left in the last seven days?': (rows) =>
       expect(rows.map(({ op, name }) => [op, name])).toEqual([
         ['delete', 'Leaving Soon'],
@@ -262,6 +245,9 @@ describe('the tables after some syncs from two demo APIs', () => {
         { connection: 'sales', outcome: 'ok', updated: 1, deleted: 0 },
         { connection: 'support', outcome: 'ok', updated: 0, deleted: 0 },
         { connection: 'sales', outcome: 'ok', updated: 0, deleted: 0 },
+        { connection: 'staff', outcome: 'ok', seen: 0 },
+        { connection: 'infra', outcome: 'ok', seen: 0 },
+        { connection: 'product', outcome: 'ok', seen: 0 },
       ]),
   };
 

@@ -127,7 +127,8 @@ export function json<T>(text: string): T {
   return JSON.parse(text) as T;
 }
 
-async function rowsOf(file: string, sql: string): Promise<Row[]> {
+/** Reads a warehouse's file without the program under test; values are as DuckDB's JSON has them. */
+export async function rowsOf(file: string, sql: string): Promise<Row[]> {
   const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' });
   const connection = await instance.connect();
   try {

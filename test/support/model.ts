@@ -159,13 +159,15 @@ export function makeModel(): Model {
       .map(({ id }) => id);
 
   const prove = (id: string): void => {
-    const { deletes, source } = settingsOf(now);
+    const { deletes } = settingsOf(now);
     if (deletes.mode === 'ignore') throw new Error(`${id} was deleted although deletes.mode is ignore`);
     if (seen.has(id) && !now.chosen) throw new Error(`${id} was deleted although this scan saw him`);
     const said = now.said.findLast((answer) => answer.id === id);
     if (said?.gone === true && provenGone().includes(id)) return;
     const scans =
-      !now.chosen && !source.unsignedCut && (deletes.proof === 'scans' || missing().length > deletes.lookups);
+      !now.chosen &&
+      now.flavour?.unsignedCut !== true &&
+      (deletes.proof === 'scans' || missing().length > deletes.lookups);
     if (scans && now.complete && now.missedBefore.has(id)) return;
     throw new Error(`${id} was deleted without proof`);
   };

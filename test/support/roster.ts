@@ -121,6 +121,7 @@ export function rosterReader(world: World, flavour: Flavour, mood: Mood, ear: Ea
     return verdict;
   };
   return {
+    unsignedCut: flavour.unsignedCut,
     account: async () => ({ id: 'acme', name: 'Acme' }),
     refs: async () => {
       ear.refs(new Map(world.roles));
@@ -162,7 +163,6 @@ export function rosterSource(flavour: Flavour): Source {
     exclude: [],
     volatile: [],
     impliesActive: flavour.impliesActive,
-    unsignedCut: flavour.unsignedCut,
     api: () => {
       throw new Error('this source has no API');
     },

@@ -28,7 +28,6 @@ export function plainSource(changes: Partial<Source> = {}): Source {
     exclude: [],
     volatile: ['avatar_url'],
     impliesActive: true,
-    unsignedCut: false,
     api: notAsked('API'),
     reader: notAsked('reader'),
     user: (raw, _refs, active) => ({
@@ -123,6 +122,7 @@ export function diffOf(
     run_id: 'run-1',
     rewrite: false,
     settle: async () => undefined,
+    fuller: async () => null,
     ...rules,
   };
   return diffPage(journal, whole, { page: 3, active: true, unlessSeen: false, lookup: false, ...from, records });

@@ -13,7 +13,14 @@ import { folderWith, registries } from './config.fixture.ts';
 
 const folder = fileURLToPath(new URL('../../config/', import.meta.url));
 const example = readFileSync(`${folder}rollcall.example.yaml`, 'utf8');
-const env = { PYLON_TOKEN: 'test-token', HASH_KEY: 'test-key', ALERT_WEBHOOK: 'https://hooks.example/a' };
+const env = {
+  PYLON_TOKEN: 'test-token',
+  HASH_KEY: 'test-key',
+  ALERT_WEBHOOK: 'https://hooks.example/a',
+  IDENT_REFRESH_TOKEN: 'test-refresh',
+  BLUEBRICKS_TOKEN: 'test-bricks',
+  JITSUDO_KEY: 'test-jitsudo',
+};
 
 /** The example with its commented settings in effect. */
 const complete = example

@@ -35,7 +35,6 @@ const people: Source = {
   exclude: [],
   volatile: [],
   impliesActive: true,
-  unsignedCut: false,
   api: unused,
   reader: unused,
   user: unused,

@@ -59,6 +59,8 @@ function insideCollection(file: string, target: string, graph: ReadonlyMap<strin
 /** The rule that an import breaks; null when it breaks none. */
 function broken(file: string, found: Import, graph: ReadonlyMap<string, readonly Import[]>): string | null {
   const from = layerOf(file);
+  // The one file that loads what a configuration names: a source of the user's own.
+  if (found.specifier === null && file === 'config/own-sources.ts') return null;
   if (found.specifier === null)
     return 'a dynamic import names its module as a plain text, so that this test can read it';
   if (found.target === null || !found.target.endsWith('.ts')) return null;

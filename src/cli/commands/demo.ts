@@ -1,22 +1,15 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../../../config/types.ts';
-import type { Run } from '../../contract/run.ts';
 import { type PylonApi, startPylon } from '../../demo/pylon/server.ts';
 import type { PylonWorld } from '../../demo/pylon/world.ts';
-import { RollcallError } from '../../errors.ts';
-import { execute } from '../../sync/run.ts';
-import { type Globals, globalsOf } from '../globals.ts';
-import { print, runObject, runText, table } from '../print.ts';
+import { askAndShow, FOLDER, type Question, syncAndShow, writeDemo } from '../demo-stage.ts';
+import { globalsOf } from '../globals.ts';
+import { print } from '../print.ts';
 import { type Stop, stopOnSignals } from '../stop.ts';
-import { view } from '../terminal.ts';
-import { configOf, connectionOf, depsOf, openWarehouse } from '../workplace.ts';
+import { configOf } from '../workplace.ts';
 
-const FOLDER = 'rollcall-demo';
 const USERS = 5000;
 
-const QUERIES: readonly (readonly [question: string, sql: string])[] = [
+const QUESTIONS: readonly Question[] = [
   [
     'Who changed in the last sync, and how?',
     'select op, name, changed_fields from user_changes where seq = (select max(seq) from user_changes) order by op, name limit 8',
@@ -31,33 +24,12 @@ const QUERIES: readonly (readonly [question: string, sql: string])[] = [
   ],
 ];
 
-/** The folder is the demo's own: what an earlier demo left in it is removed, anything else is left alone. */
-function writeFiles(api: PylonApi): { folder: string; file: string } {
-  const folder = resolve(FOLDER);
-  for (const name of ['data', 'rollcall.yaml', '.env']) rmSync(join(folder, name), { recursive: true, force: true });
-  if (!existsSync(folder)) mkdirSync(folder);
-  const file = join(folder, 'rollcall.yaml');
-  writeFileSync(
-    file,
-    [
-      '# Written by `rollcall demo`; the next demo writes it again. The API of the demo ends with it, the tables stay.',
-      'warehouse:',
-      '  type: duckdb',
-      '  path: ./data/warehouse.duckdb',
-      'state:',
-      '  dir: ./data/state',
-      'connections:',
-      '  support:',
-      '    source: pylon',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the config, resolved from .env beside it
-      '    token: ${PYLON_TOKEN}',
-      `    base_url: ${api.url}`,
-      '',
-    ].join('\n'),
-  );
-  writeFileSync(join(folder, '.env'), `PYLON_TOKEN=${api.token}\n`, { mode: 0o600 });
-  return { folder, file };
-}
+/** The demo's configuration. */
+const files = (api: PylonApi) => ({
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the config, resolved from .env beside it
+  connections: ['support:', '  source: pylon', '  token: ${PYLON_TOKEN}', `  base_url: ${api.url}`],
+  secrets: { PYLON_TOKEN: api.token },
+});
 
 /** What people do to a directory between two syncs. */
 function changeSome(world: PylonWorld): string {
@@ -73,64 +45,36 @@ function changeSome(world: PylonWorld): string {
   return '2 people joined, 3 were renamed, 2 became admins';
 }
 
-async function syncNow(config: Config, globals: Globals, stop: Stop): Promise<Run> {
-  const seen = view('support', globals);
-  try {
-    const deps = depsOf(config, connectionOf(config, 'support'), seen, stop.signal);
-    return await execute(deps, { kind: 'sync', trigger: 'command', scheduled_at: null, allowDeletes: false });
-  } finally {
-    seen.done();
-  }
-}
-
-function show(run: Run, globals: Globals): void {
-  print(globals.json ? JSON.stringify(runObject(run)) : `  ${runText(run)}`);
-  if (run.error !== null) throw new RollcallError(run.error.kind, run.error.message, { step: run.error.step });
-}
-
-async function showQueries(config: Config, stop: Stop): Promise<void> {
-  const session = await openWarehouse(config, 'read', { signal: stop.signal, waiting: () => undefined });
-  if (session === null) throw new Error('the demo has no warehouse after two syncs');
-  try {
-    for (const [question, sql] of QUERIES) {
-      const rows = await Array.fromAsync(session.read({ sql, params: [] }));
-      const names = Object.keys(rows[0] ?? {});
-      print(`\n${question}\n  ${sql}\n`);
-      print(
-        table(
-          names,
-          rows.map((row) => names.map((name) => row[name])),
-        ).replaceAll(/^/gm, '  '),
-      );
-    }
-  } finally {
-    await session.close();
-  }
-}
-
-/** `rollcall demo`: a local API, two syncs with changes between them, and questions to the tables. */
-export async function demo(_options: object, command: Command): Promise<number> {
+async function demoOne(command: Command, stop: Stop): Promise<void> {
   const given = globalsOf(command);
   const globals = { ...given, quiet: given.quiet || process.stderr.isTTY !== true };
   const say = (line: string): void => {
     if (!globals.json) print(line);
   };
-  const stop = stopOnSignals();
   const api = await startPylon({ users: USERS, seed: 7 });
   try {
-    const { file } = writeFiles(api);
-    const config = await configOf(file);
+    const showing = { config: await configOf(writeDemo(files(api))), globals, stop };
     say(`A Pylon API with ${USERS.toLocaleString('en-US')} users runs at ${api.url}; the files are in ./${FOLDER}/\n`);
     say('First sync:');
-    show(await syncNow(config, globals, stop), globals);
+    await syncAndShow(showing, 'support');
     say(`\nMeanwhile, in Pylon: ${changeSome(api.world)}.\n`);
     say('Second sync:');
-    show(await syncNow(config, globals, stop), globals);
-    if (!globals.json) await showQueries(config, stop);
+    await syncAndShow(showing, 'support');
+    await askAndShow(showing, QUESTIONS);
     say(`\nAsk your own: rollcall query --config ${FOLDER}/rollcall.yaml "select * from current_users limit 5"`);
-    return 0;
   } finally {
     await api.close();
+  }
+}
+
+/** `rollcall demo [--all]`: local APIs, two syncs with changes between them, and questions to the tables. */
+export async function demo(options: { all?: true }, command: Command): Promise<number> {
+  const stop = stopOnSignals();
+  try {
+    if (options.all === true) await (await import('./demo-all.ts')).demoAll(command, stop);
+    else await demoOne(command, stop);
+    return 0;
+  } finally {
     stop.release();
   }
 }

@@ -1,17 +1,6 @@
-import { pick, type Random, uuidFrom } from './random.ts';
+import { makePerson, plain } from '../local/people.ts';
+import { pick, type Random, uuidFrom } from '../local/random.ts';
 import { type PylonRole, type PylonTeam, type PylonUser, SIGNED_AVATARS } from './user.ts';
-
-const FIRST_NAMES: readonly [string, ...string[]] = [
-  ...(['Ada', 'Amara', 'Ana\u00efs', 'Bj\u00f6rn', 'Carlos', 'Chidi', 'Dilnoza', 'Elif', 'Fatima', 'Giulia'] as const),
-  ...['Hana', 'Ingrid', 'Jamal', 'Kwame', 'Leila', 'Mateo', 'Nia', 'Omar', 'Priya', 'Quinn', 'Ren\u00e9e', 'Sakura'],
-  ...['Tom\u00e1\u0161', 'Uma', 'Viktor', 'Wei', 'Ximena', 'Yusuf', 'Zofia'],
-];
-
-const LAST_NAMES: readonly [string, ...string[]] = [
-  ...(['Abara', 'Bianchi', 'Castillo', 'Dubois', 'Eriksen', 'Farouk', 'Garc\u00eda', 'Haddad', 'Ivanov'] as const),
-  ...['Johansson', 'Kowalski', 'L\u00f3pez', 'M\u00fcller', 'Nakamura', 'Okafor', 'Park', 'Quispe', 'Rossi', 'Singh'],
-  ...['Tanaka', 'Usman', 'van der Berg', 'Wang', 'Xu', 'Y\u0131lmaz', 'Zhou'],
-];
 
 const ROLE_NAMES = [
   'Admin',
@@ -29,15 +18,6 @@ const TEAM_NAMES = [
   '\u30b5\u30dd\u30fc\u30c8',
   "Dana's team",
 ];
-
-/** Lower-case ASCII for addresses and slugs. */
-function plain(text: string): string {
-  const ascii = text
-    .normalize('NFKD')
-    .replace(/\p{Mark}/gu, '')
-    .toLowerCase();
-  return ascii.replace(/[^a-z0-9]+/g, '_').replace(/^_|_$/g, '');
-}
 
 /** The roles of a new organization: Pylon's own and some that a customer made. */
 export function makeRoles(random: Random): PylonRole[] {
@@ -68,9 +48,7 @@ function drawRole(random: Random, roles: readonly PylonRole[]): PylonRole | unde
 /** An ordinary user. `index` makes his address unique. */
 export function makeUser(random: Random, index: number, roles: readonly PylonRole[]): PylonUser {
   const id = uuidFrom(random);
-  const first = pick(random, FIRST_NAMES);
-  const last = pick(random, LAST_NAMES);
-  const email = `${plain(first)}.${plain(last)}.${index}@acme.test`;
+  const { first, last, email } = makePerson(random, index);
   const role = drawRole(random, roles);
   return {
     id,

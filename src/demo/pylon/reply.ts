@@ -1,3 +1,7 @@
+import { type ErrorFacts, Refusal } from '../local/refusal.ts';
+
+export { Refusal } from '../local/refusal.ts';
+
 /** What a request is answered with, before faults get at it. */
 export interface Reply {
   readonly status: number;
@@ -12,14 +16,6 @@ export function jsonReply(requestId: string, body: string, status = 200): Reply 
   return { status, headers: { ...JSON_TYPE, 'x-pylon-request-id': requestId }, body };
 }
 
-/** What an error answer says. The vendor's document does not list `code` yet; its newer answers carry it. */
-export interface ErrorFacts {
-  readonly status: number;
-  readonly message: string;
-  readonly code?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 /** An answer with the API's error body. */
 export function errorReply(requestId: string, facts: ErrorFacts): Reply {
   const body = {
@@ -29,17 +25,6 @@ export function errorReply(requestId: string, facts: ErrorFacts): Reply {
   };
   const reply = jsonReply(requestId, JSON.stringify(body), facts.status);
   return { ...reply, headers: { ...reply.headers, ...facts.headers } };
-}
-
-/** Thrown by whatever finds that a request cannot be served; the server answers it with the error body. */
-export class Refusal extends Error {
-  readonly facts: ErrorFacts;
-
-  constructor(facts: ErrorFacts) {
-    super(facts.message);
-    this.name = 'Refusal';
-    this.facts = facts;
-  }
 }
 
 /** The refusal of a request that breaks the API's rules. */

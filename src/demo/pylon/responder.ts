@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { Limits } from '../local/limits.ts';
+import { send } from '../local/send.ts';
 import { authenticate, type Tokens } from './auth.ts';
 import { type Route, route } from './endpoints.ts';
 import { isPageFault, type PageFault, type Strike } from './faults.ts';
-import { type Limits, slidingMinute } from './limits.ts';
+import { makeSpending } from './limits.ts';
+import { replacement } from './replacement.ts';
 import { errorReply, Refusal, type Reply } from './reply.ts';
-import { replacement, send } from './send.ts';
 import type { PylonWorld } from './world.ts';
 
 /** One request that the server received. */
@@ -53,7 +55,7 @@ function decodeId(id: string): string {
 /** Makes the function that answers one request after the other. It rejects when closing cuts a slow answer short. */
 export function makeResponder(parts: ResponderParts) {
   const { world, limits, now } = parts;
-  const spend = slidingMinute(now);
+  const spend = makeSpending(now);
 
   const serve = async ({ request, route: way, query, requestId, pageFault }: Incoming): Promise<Reply> => {
     if ('refusal' in way) throw way.refusal;

@@ -1,8 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAbort, RollcallError } from '../../errors.ts';
-import { type Faults, makeFaults } from './faults.ts';
-import { JULY_LIMITS, type Limits } from './limits.ts';
+import { isAbort } from '../../errors.ts';
+import type { Limits } from '../local/limits.ts';
+import { listen, stopListening } from '../local/listen.ts';
+import { type FaultAnswer, type Faults, makeFaults } from './faults.ts';
+import { JULY_LIMITS } from './limits.ts';
 import { type Logged, makeResponder } from './responder.ts';
 import { makeWorld, type PylonWorld } from './world.ts';
 
@@ -44,25 +46,12 @@ export interface PylonApi {
   close(): Promise<void>;
 }
 
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      const message = `the demo's Pylon cannot listen on port ${port} of 127.0.0.1 (${cause.message}): choose another port, or 0 for any`;
-      reject(new RollcallError('config', message, { step: 'start demo API', cause }));
-    });
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
-}
-
 /** Starts a local Pylon API on 127.0.0.1. The caller closes it. Throws when the port is taken. */
 export async function startPylon(options: PylonOptions = {}): Promise<PylonApi> {
   const { token = 'pyl_demo', region = 'us', now = Date.now } = options;
   const foreignToken = `${token}.${region === 'us' ? 'eu' : 'us'}`;
   const world = options.world ?? makeWorld(options.users ?? 100, options.seed ?? 1);
-  const { strike, ...faults } = makeFaults();
+  const { strike, ...faults } = makeFaults<FaultAnswer>();
   const log: Logged[] = [];
   const closing = new AbortController();
   const respond = makeResponder({
@@ -83,7 +72,7 @@ export async function startPylon(options: PylonOptions = {}): Promise<PylonApi> 
       if (!isAbort(error)) throw error;
     });
   });
-  const port = await listen(server, options.port ?? 0);
+  const port = await listen(server, options.port ?? 0, 'Pylon');
   return {
     url: `http://127.0.0.1:${port}`,
     token,
@@ -91,11 +80,9 @@ export async function startPylon(options: PylonOptions = {}): Promise<PylonApi> 
     world,
     faults,
     log,
-    close: () =>
-      new Promise((resolve) => {
-        closing.abort();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => {
+      closing.abort();
+      return stopListening(server);
+    },
   };
 }

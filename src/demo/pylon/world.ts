@@ -1,8 +1,8 @@
 import { RollcallError } from '../../errors.ts';
+import { randomFrom, uuidFrom } from '../local/random.ts';
 import { maybeOdd } from './oddities.ts';
 import { makeOrder, type Slice } from './order.ts';
 import { makeRoles, makeTeams, makeUser } from './people.ts';
-import { randomFrom, uuidFrom } from './random.ts';
 import type { PylonRole, PylonTeam, PylonUser, PylonUserFields } from './user.ts';
 
 /** What the demo API knows: one organization's users, roles and teams. Tests change it between and during scans. */

@@ -1,0 +1,69 @@
+import type { Io } from '../contract/io.ts';
+import { isObject, type Json, type JsonObject } from '../contract/json.ts';
+import type { Chosen, Chunk, Verdict } from '../contract/source.ts';
+import { RollcallError } from '../errors.ts';
+import { joinable, text, texts } from './record.ts';
+
+/** Pieces of a listing that nobody else guards against being endless. */
+const MOST_PIECES = 50_000;
+
+/** How an API is asked for one user by id. */
+export interface Lookup {
+  /** Names it in budgets and messages, `GET /users/{id}`. */
+  readonly endpoint: string;
+  /** Where users are, `/users`; the id is appended, percent-encoded. */
+  readonly path: string;
+  /** The user in an answer. */
+  user(body: JsonObject): Json | undefined;
+  /** True where a 404 is the API's own word that there is no such user, and nobody else's. */
+  missing(body: JsonObject): boolean;
+}
+
+/** The user as the API has him, or null where it says in its own words that there is none. Any other answer is an error. */
+export async function lookUp(io: Io, how: Lookup, id: string): Promise<JsonObject | null> {
+  const { endpoint } = how;
+  const path = `${how.path}/${encodeURIComponent(id)}`;
+  const { status, body } = await io.send({ call: 'get', endpoint, path, accept: [404] });
+  const said = isObject(body) ? body : {};
+  if (status === 404 && how.missing(said)) return null;
+  const user = how.user(said);
+  if (status === 200 && isObject(user) && text(user, 'id') === id) return user;
+  const message = `looked up user ${id} and got an answer that is neither him nor "not found"`;
+  throw new RollcallError('bad-data', message, { step: endpoint, status });
+}
+
+/** What the API says of a user whom its listing did not return, where the listing has everybody who is there. */
+export async function presence(io: Io, how: Lookup, id: string): Promise<Verdict> {
+  const record = await lookUp(io, how, id);
+  return record === null ? { absence: 'gone' } : { absence: 'present', record };
+}
+
+/** Those of these users whom the API has. */
+export async function* lookUpEach(io: Io, how: Lookup, ids: readonly string[]): AsyncIterable<JsonObject> {
+  for (const id of ids) {
+    const user = await lookUp(io, how, id);
+    if (user !== null) yield user;
+  }
+}
+
+/** Finds users where nothing can be searched by address: by id one after the other, by address in the whole listing. */
+export async function* findWithoutSearch(
+  io: Io,
+  by: Chosen,
+  { how, list }: { how: Lookup; list(): AsyncIterable<Chunk> },
+): AsyncIterable<JsonObject> {
+  if ('ids' in by) {
+    yield* lookUpEach(io, how, by.ids);
+    return;
+  }
+  const wanted = new Set(by.emails.map(joinable));
+  if (wanted.size === 0) return;
+  let pieces = 0;
+  for await (const { records } of list()) {
+    pieces += 1;
+    if (pieces > MOST_PIECES) throw new RollcallError('bad-data', 'the listing does not end', { step: how.endpoint });
+    yield* records
+      .filter((record) => isObject(record))
+      .filter((record) => texts(record, 'email').some((email) => wanted.has(joinable(email))));
+  }
+}
