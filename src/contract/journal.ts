@@ -204,6 +204,13 @@ export interface Journal {
   runs(limit: number): readonly Run[];
   unsentRuns(): readonly Run[];
   markSent(run_ids: readonly string[]): void;
+  /** Forgets older runs, but the newest ones, and older rejected records that the warehouse has. Says how many of each. */
+  retire(before: { readonly runs: string | null; readonly rejected: string | null }): {
+    runs: number;
+    rejected: number;
+  };
+  /** Folds the write-ahead log into the ledger's file and cuts it short. */
+  checkpoint(): void;
   close(): void;
 }
 

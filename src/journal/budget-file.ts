@@ -5,8 +5,15 @@ import { makeFolder, openPlain } from './database.ts';
 /** A sliding minute, and some more against the network's uneven speed, in ms. */
 const WINDOW = 60_500;
 
+/** Budgets of all processes of a host. */
+export interface HostBudget extends Budget {
+  /** Takes back the newest request of a bucket, which was not sent after all. */
+  refund(bucket: string): void;
+  close(): void;
+}
+
 /** Request budgets in the state folder: processes that run one after or beside another share the minute. */
-export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
+export function fileBudget(folder: string, now: () => number = Date.now): HostBudget {
   makeFolder(folder);
   const db = openPlain(join(folder, 'budgets.sqlite'), 'budgets', 5000);
   db.pragma('journal_mode = wal');
@@ -20,6 +27,9 @@ export function fileBudget(folder: string, now: () => number = Date.now): Budget
     .prepare<[string, number], number>('select at from spent where bucket = ? order by at limit 1 offset ?')
     .pluck();
   const insert = db.prepare('insert into spent (bucket, at) values (?, ?)');
+  const refund = db.prepare(
+    'delete from spent where rowid = (select rowid from spent where bucket = ? order by at desc limit 1)',
+  );
   const spend = db.transaction((bucket: string, limit: number): number => {
     const at = now();
     // Times ahead of the clock are from before it was set back.
@@ -33,6 +43,9 @@ export function fileBudget(folder: string, now: () => number = Date.now): Budget
   });
   return {
     spend: async (bucket, limit) => (limit === 0 ? 0 : spend.immediate(bucket, limit)),
+    refund: (bucket) => {
+      refund.run(bucket);
+    },
     close: () => {
       if (db.open) db.close();
     },

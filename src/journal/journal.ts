@@ -247,6 +247,10 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     runs: p.records.list,
     unsentRuns: p.records.unsent,
     markSent: p.records.markSent,
+    retire: p.records.retire,
+    checkpoint: () => {
+      db.pragma('wal_checkpoint(truncate)');
+    },
     close: () => {
       void p.spool.close();
       db.close();

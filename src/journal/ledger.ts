@@ -84,6 +84,11 @@ export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T)
   }
 }
 
+/** The same for a ledger that may not be there yet: then null. */
+export function readLedgerIfThere<T>(place: LedgerPlace, look: (journal: Journal) => T): T | null {
+  return existsSync(ledgerFile(place.folder, place.connection)) ? readLedger(place, look) : null;
+}
+
 /** Removes a connection's ledger, spool and lease files. Call it under the lease. */
 export function removeLedger(folder: string, connection: string): void {
   const file = ledgerFile(folder, connection);

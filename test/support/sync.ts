@@ -87,7 +87,7 @@ export function memoryJournal({ known = [], seen = [], rejected = [] }: Memory =
     ...{ seenCount: unused, step: unused, openBatch: unused, seal: unused, sealed: unused, refuse: unused },
     ...{ promote: unused, listed: unused, missing: unused, live: unused, missedBefore: unused, noteMissed: unused },
     ...{ recheck: unused, inactive: unused, unseenInactive: unused, seenWithoutRow: unused, saveRun: unused },
-    ...{ runs: unused, unsentRuns: unused, markSent: unused, close: unused },
+    ...{ runs: unused, unsentRuns: unused, markSent: unused, retire: unused, checkpoint: unused, close: unused },
     ...{ rejected: unused, markReplayed: unused, dropPending: unused, erase: unused, spoolIntact: unused },
   };
 }
