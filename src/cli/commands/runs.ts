@@ -1,5 +1,7 @@
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
-import type { Connection } from '../../../config/types.ts';
+import type { Config, Connection } from '../../../config/types.ts';
+import type { Facts, RunFact } from '../../../jobs/facts.ts';
 import type { Journal } from '../../contract/journal.ts';
 import type { Run } from '../../contract/run.ts';
 import { ledgerFile } from '../../journal/ledger.ts';
@@ -7,6 +9,7 @@ import { globalsOf } from '../globals.ts';
 import { lookInto } from '../ledgers.ts';
 import { nextRun } from '../next-run.ts';
 import { duration, print, runObject, table } from '../print.ts';
+import { lookIntoQueue } from '../worker/queue-facts.ts';
 import { chosen, configOf } from '../workplace.ts';
 
 const listed = (run: Run): Record<string, unknown> => {
@@ -72,7 +75,12 @@ interface Status {
   readonly open_scan: { kind: string; pages: number; seen: number; moved_at: string } | null;
   readonly next_at: string | null;
   readonly trouble: string | null;
+  /** Its schedule starts no runs. */
+  readonly paused: boolean;
+  /** Where this host keeps the ledger, or would. */
   readonly ledger: string;
+  /** Where the ledger of the last run by a worker is, on whichever host. */
+  readonly last_ledger: { host: string; file: string; at: string } | null;
 }
 
 function trouble(last: Run | undefined): string | null {
@@ -88,7 +96,21 @@ function changedSince(past: readonly Run[], since: number): number {
   return recent.reduce((sum, { counts: c }) => sum + c.inserted + c.updated + c.restored + c.deleted, 0);
 }
 
-function statusOf(connection: Connection, folder: string, next_at: string | null, ledger: Journal | null): Status {
+/** What the queue knows of a connection. */
+interface Known {
+  readonly paused: boolean;
+  readonly run: RunFact | null;
+}
+
+/** What a status is told from. */
+interface Sources {
+  readonly ledger: Journal | null;
+  readonly next_at: string | null;
+  readonly known: Known;
+}
+
+function statusOf(connection: Connection, folder: string, { ledger, next_at, known }: Sources): Status {
+  const { paused, run } = known;
   const past = ledger?.runs(RUNS_OF_A_DAY) ?? [];
   const last = past[0];
   const scan = ledger?.scan() ?? null;
@@ -109,20 +131,37 @@ function statusOf(connection: Connection, folder: string, next_at: string | null
         : { kind: scan.kind, pages: scan.pages, seen: ledger?.seenCount() ?? 0, moved_at: scan.moved_at },
     next_at,
     trouble: trouble(last),
+    paused,
     ledger: ledgerFile(folder, connection.name),
+    last_ledger: run === null ? null : { host: run.host, file: run.ledger, at: run.finished_at },
   };
+}
+
+/** The ledger's place where this host has it, else the one of the worker that ran last. */
+function placeOf(status: Status): string {
+  const { ledger, last_ledger } = status;
+  if (last_ledger === null || (last_ledger.host === hostname() && last_ledger.file === ledger)) return ledger;
+  return `${last_ledger.host}:${last_ledger.file}`;
+}
+
+async function allStatus(config: Config, facts: Facts | null): Promise<Status[]> {
+  const [runs, paused] = [await facts?.allRuns(), await facts?.allPaused()];
+  const all: Status[] = [];
+  for (const connection of config.connections.values()) {
+    const { name } = connection;
+    const next_at = await nextRun(connection);
+    const known = { paused: paused?.has(name) ?? false, run: runs?.get(name) ?? null };
+    const of = (ledger: Journal | null): Status => statusOf(connection, config.state.dir, { ledger, next_at, known });
+    all.push(lookInto(config, connection, of) ?? of(null));
+  }
+  return all;
 }
 
 /** `rollcall status`: how each connection is doing. */
 export async function status(_options: object, command: Command): Promise<number> {
   const globals = globalsOf(command);
   const config = await configOf(globals.config);
-  const all: Status[] = [];
-  for (const connection of config.connections.values()) {
-    const next = await nextRun(connection);
-    const of = (ledger: Journal | null): Status => statusOf(connection, config.state.dir, next, ledger);
-    all.push(lookInto(config, connection, of) ?? of(null));
-  }
+  const all = await lookIntoQueue(config, (facts) => allStatus(config, facts));
   if (globals.json) print(JSON.stringify(all));
   else {
     const names = [
@@ -134,6 +173,7 @@ export async function status(_options: object, command: Command): Promise<number
       'last run',
       'open scan',
       'next run',
+      'ledger',
       'trouble',
     ];
     const rows = all.map((s) => [
@@ -144,7 +184,8 @@ export async function status(_options: object, command: Command): Promise<number
       s.fresh_at?.slice(0, 19).replace('T', ' ') ?? 'never',
       s.last_run?.outcome ?? '',
       s.open_scan === null ? '' : `${s.open_scan.kind}, ${s.open_scan.pages} pages, ${s.open_scan.seen} users`,
-      s.next_at?.slice(0, 19).replace('T', ' ') ?? '',
+      s.paused ? 'paused' : (s.next_at?.slice(0, 19).replace('T', ' ') ?? ''),
+      placeOf(s),
       s.trouble ?? '',
     ]);
     print(table(names, rows));
