@@ -9,6 +9,7 @@ import { find, refused, variables } from './files.ts';
 import { freezeDeep, freezeMap } from './freeze.ts';
 import { type Inspection, isMapping, placeOf, report } from './inspection.ts';
 import { loadOwnSources, type OwnSources } from './own-sources.ts';
+import { checkSchedules } from './schedules.ts';
 import { generalSettings } from './schema.ts';
 import type { Config, LoadRequest, Registries } from './types.ts';
 import { parseYaml } from './yaml.ts';
@@ -73,6 +74,7 @@ export async function loadConfig(
   const inspection: Inspection = { around, problems: [], secrets: new Set(), explained: [] };
   const own = await loadOwnSources(parsed.value, folder);
   const parts = inspect(inspection, parsed.value, { ...registries, own });
+  await checkSchedules(inspection, parts?.connections ?? new Map());
   if (parts === undefined || inspection.problems.length > 0) throw refusal(file, lines(inspection));
   const secrets = [...inspection.secrets].sort((a, b) => b.length - a.length);
   return Object.freeze({ ...parts, file, folder, secrets: Object.freeze(secrets) });

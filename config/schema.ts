@@ -7,11 +7,13 @@ export const CONNECTION_NAME = /^[a-z][a-z0-9_]{0,39}$/;
 /** What a `source` looks like that is a file of the user's and no name. */
 export const OWN_FILE = /^\.{0,2}[/\\]|\.[cm]?[jt]s$/;
 
-const QUEUE_URL = /^(embedded$|(rediss?|postgres):\/\/.)/;
+const QUEUE_URL = /^(embedded$|(rediss?|postgres|postgresql):\/\/.)/;
 const CRON_FIELD = /^[0-9A-Za-z*?,/#-]+$/;
 
 const share = z.number().min(0).max(1);
 const perMinute = z.int().min(0);
+
+const period = z.string().regex(/^(forever|[1-9]\d*[smhdw])$/, 'must be a period such as 12h, 90d or 4w, or forever');
 
 const http = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
@@ -38,6 +40,11 @@ export const generalSettings = z.strictObject({
         .regex(QUEUE_URL, 'must be embedded, or begin with redis://, rediss:// or postgres://')
         .default('embedded')
         .describe('embedded, redis://…, rediss://… or postgres://…'),
+      prefix: z
+        .string()
+        .regex(/^[a-z][a-z0-9_-]{0,39}$/, 'must be small letters, digits, - and _, and begin with a letter')
+        .default('rollcall')
+        .describe('What its keys begin with: one for each configuration that shares a Redis or Postgres'),
     })
     .prefault({})
     .describe('Where the workers meet'),
@@ -65,6 +72,14 @@ export const generalSettings = z.strictObject({
     })
     .prefault({})
     .describe('Who hears of trouble'),
+  retention: z
+    .strictObject({
+      runs: period.default('90d').describe('Past runs in the ledgers, and in sync_runs where writing is free'),
+      rejected: period.default('90d').describe('Records that could not be loaded, in the same places'),
+      spools: period.default('7d').describe('Changes that were read but never applied; they are read again'),
+    })
+    .prefault({})
+    .describe('How long the worker keeps what people look back on: 12h, 90d, 4w, or forever'),
 });
 
 const deletes = z.strictObject({

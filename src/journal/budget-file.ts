@@ -11,10 +11,20 @@ const WINDOW = 60_500;
 /** How long another process may hold the file, in ms. */
 const PATIENCE = 5000;
 
-/** Spends one request of a bucket at a time. */
-type Spend = (bucket: string, limit: number, at: number) => number;
+/** Budgets of all processes of a host. */
+export interface HostBudget extends Budget {
+  /** Takes back the newest request of a bucket, which was not sent after all. */
+  refund(bucket: string): void;
+  close(): void;
+}
 
-function prepare(db: BetterSqlite3.Database): Spend {
+/** What is done in an open file: spending one request of a bucket at a time, and taking the newest one back. */
+interface Book {
+  spend(bucket: string, limit: number, at: number): number;
+  refund(bucket: string): void;
+}
+
+function prepare(db: BetterSqlite3.Database): Book {
   db.pragma('journal_mode = wal');
   // Lost in a power cut at worst, and then the minute before it is taken for spent.
   db.pragma('synchronous = off');
@@ -27,6 +37,9 @@ function prepare(db: BetterSqlite3.Database): Spend {
     .prepare<[string, number], number>('select at from spent where bucket = ? order by at limit 1 offset ?')
     .pluck();
   const insert = db.prepare('insert into spent (bucket, at) values (?, ?)');
+  const refund = db.prepare(
+    'delete from spent where rowid = (select rowid from spent where bucket = ? order by at desc limit 1)',
+  );
   const lost = db.prepare<[number], number | null>('select max(at) from lost where at <= ?').pluck();
   const spend = db.transaction((bucket: string, limit: number, at: number): number => {
     const forgotten = lost.get(at) ?? null;
@@ -40,14 +53,19 @@ function prepare(db: BetterSqlite3.Database): Spend {
     }
     return Math.max(1, (oldest.get(bucket, spent - limit) ?? at) + WINDOW - at);
   });
-  return (bucket, limit, at) => spend.immediate(bucket, limit, at);
+  return {
+    spend: (bucket, limit, at) => spend.immediate(bucket, limit, at),
+    refund: (bucket) => {
+      refund.run(bucket);
+    },
+  };
 }
 
 /** An open file, told from one that took its name later. */
 interface Open {
   readonly db: BetterSqlite3.Database;
   readonly inode: number;
-  readonly spend: Spend;
+  readonly book: Book;
 }
 
 const inodeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.ino ?? 0;
@@ -63,7 +81,7 @@ function lastWritten(file: string): number {
 function openAt(file: string): Open {
   const db = new BetterSqlite3(file, { timeout: PATIENCE });
   try {
-    return { db, spend: prepare(db), inode: inodeOf(file) };
+    return { db, book: prepare(db), inode: inodeOf(file) };
   } catch (error) {
     db.close();
     throw error;
@@ -87,7 +105,7 @@ function makeAnew(file: string, unreadable: number, now: number): Open {
 }
 
 /** Request budgets in the state folder, which must be there by the first request: processes that run one after or beside another share the minute. */
-export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
+export function fileBudget(folder: string, now: () => number = Date.now): HostBudget {
   const file = join(folder, 'budgets.sqlite');
   const opened = (): Open => {
     const inode = inodeOf(file);
@@ -103,20 +121,24 @@ export function fileBudget(folder: string, now: () => number = Date.now): Budget
     if (current?.db.open === true) current.db.close();
     current = null;
   };
-  const spend = (bucket: string, limit: number): number => {
+  const use = <T>(work: (book: Book) => T): T => {
     // Whoever found it unreadable made it anew under the same name.
     if (current !== null && current.inode !== inodeOf(file)) close();
     current ??= opened();
     try {
-      return current.spend(bucket, limit, now());
+      return work(current.book);
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       const { inode } = current;
       close();
       current = makeAnew(file, inode, now());
-      return current.spend(bucket, limit, now());
+      return work(current.book);
     }
   };
-  const methods = { spend: async (bucket: string, limit: number) => (limit === 0 ? 0 : spend(bucket, limit)), close };
+  const methods = {
+    spend: async (bucket: string, limit: number) => (limit === 0 ? 0 : use((book) => book.spend(bucket, limit, now()))),
+    refund: (bucket: string): void => use((book) => book.refund(bucket)),
+    close,
+  };
   return explained(methods, (error) => explainSqlite(error, file, null));
 }

@@ -28,15 +28,20 @@ function lock(db: BetterSqlite3.Database): void {
   db.exec('begin exclusive');
 }
 
-/**
- * Takes the one lease of a connection on this host and returns what gives it back. It is a lock of the operating system
- * on a file, so that it ends with its process however that dies. Throws `busy` while another process has it.
- */
-export function acquireLease(folder: string, connection: string): () => void {
-  makeFolder(folder, connection);
-  const file = join(folder, `${connection}.lock`);
-  const info = join(folder, `${connection}.lease.json`);
-  let db = openPlain(file, connection, 0);
+/** A lock of the operating system on a file, so that it ends with its process however that dies. */
+export interface FileLock {
+  /** The locked file, and the one that says who has it. */
+  readonly file: string;
+  readonly info: string;
+  /** For the words of errors: a connection's name, or what the lock is for. */
+  readonly subject: string;
+  /** What to throw while another process has it. */
+  taken(who: string): RollcallError;
+}
+
+/** Takes a lock on a file and returns what gives it back. Its folder must be there. */
+export function lockFile({ file, info, subject, taken }: FileLock): () => void {
+  let db = openPlain(file, subject, 0);
   try {
     try {
       lock(db);
@@ -45,21 +50,34 @@ export function acquireLease(folder: string, connection: string): () => void {
       db.close();
       // Emptied, not replaced: of two who find it so, both must lock the same file.
       truncateSync(file);
-      db = openPlain(file, connection, 0);
+      db = openPlain(file, subject, 0);
       lock(db);
     }
   } catch (error) {
     db.close();
-    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') {
-      throw new RollcallError('busy', `${holder(info)} is running ${connection}; wait for it to end or stop it`, {
-        connection,
-        step: 'take the lease',
-      });
-    }
-    throw explainSqlite(error, file, connection);
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') throw taken(holder(info));
+    throw explainSqlite(error, file, subject);
   }
   writeFileSync(info, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }));
   return () => {
     if (db.open) db.close();
   };
+}
+
+/**
+ * Takes the one lease of a connection on this host and returns what gives it back. Throws `busy` while another process
+ * has it.
+ */
+export function acquireLease(folder: string, connection: string): () => void {
+  makeFolder(folder, connection);
+  return lockFile({
+    file: join(folder, `${connection}.lock`),
+    info: join(folder, `${connection}.lease.json`),
+    subject: connection,
+    taken: (who) =>
+      new RollcallError('busy', `${who} is running ${connection}; wait for it to end or stop it`, {
+        connection,
+        step: 'take the lease',
+      }),
+  });
 }

@@ -141,7 +141,7 @@ export function readLedger<T>(place: LedgerPlace, look: (journal: Journal) => T)
 }
 
 /** True where there is a ledger. A file without a byte is what a crash leaves that came before the first one. */
-export function hasLedger(folder: string, connection: string): boolean {
+function hasLedger(folder: string, connection: string): boolean {
   return (statSync(ledgerFile(folder, connection), { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
@@ -155,6 +155,11 @@ export function brokenCopies(folder: string, connection: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.startsWith(`${connection}.ledger.broken-`))
     .map((name) => join(folder, name));
+}
+
+/** The same as `readLedger` for a ledger that may not be there yet: then null. */
+export function readLedgerIfThere<T>(place: LedgerPlace, look: (journal: Journal) => T): T | null {
+  return hasLedger(place.folder, place.connection) ? readLedger(place, look) : null;
 }
 
 /** Removes a connection's ledger, spool and lease files. Call it under the lease. */
