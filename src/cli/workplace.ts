@@ -58,6 +58,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
     ledger: makeLedger({ connection: name, source: source.name, folder: config.state.dir }),
     observer,
     signal,
+    ...(warehouse.batch === undefined ? {} : { batch: warehouse.batch }),
     connect: (counts) => {
       const budget = fileBudget(config.state.dir);
       const io = makeIo({
