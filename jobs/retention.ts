@@ -88,14 +88,14 @@ async function oldRows(shop: Workshop, retiring: readonly Retiring[]): Promise<{
 /** The same in the warehouse, where writing is free. Elsewhere a delete costs money, and its own retention is for that. */
 async function tidyWarehouse(shop: Workshop): Promise<void> {
   const { config, tools } = shop;
-  const { warehouse } = config.warehouse;
+  const { warehouse, dialect } = config.warehouse;
   const names = [...config.connections.keys()];
   if (!warehouse.freeWrites || names.length === 0) return;
   const now = tools.now();
   const [runs, rejected] = [text(cutoff(config.retention.runs, now)), text(cutoff(config.retention.rejected, now))];
   const found = await oldRows(shop, [
-    ...(runs === null ? [] : [retireRuns(warehouse.dialect, names, runs)]),
-    ...(rejected === null ? [] : [retireRejected(warehouse.dialect, names, rejected)]),
+    ...(runs === null ? [] : [retireRuns(dialect, names, runs)]),
+    ...(rejected === null ? [] : [retireRejected(dialect, names, rejected)]),
   ]);
   if (found.length === 0) return;
   const session = await openLocked(shop, 'write', shop.stopping, () => undefined);

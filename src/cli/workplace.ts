@@ -76,12 +76,14 @@ export interface Surroundings {
 export function depsIn(config: Config, connection: Connection, around: Surroundings): Deps {
   const { name, source } = connection;
   const { observer, signal, patienceMs, lease, open } = around;
+  const { warehouse, dialect } = config.warehouse;
   return {
     settings: connection,
-    warehouse: config.warehouse.warehouse,
+    warehouse: { freeWrites: warehouse.freeWrites, insertsConflict: warehouse.insertsConflict, dialect },
     ledger: makeLedger({ connection: name, source: source.name, folder: config.state.dir }),
     observer,
     signal,
+    ...(warehouse.batch === undefined ? {} : { batch: warehouse.batch }),
     connect: (counts) => {
       const { budget, close: closeBudget } = around.budget();
       const io = makeIo({

@@ -1,7 +1,8 @@
+import type { Dialect } from '../contract/dialect.ts';
 import type { Ledger } from '../contract/journal.ts';
 import type { Counts, Observer } from '../contract/run.ts';
 import type { Reader, Source } from '../contract/source.ts';
-import type { Access, Session, Warehouse } from '../contract/warehouse.ts';
+import type { Access, BatchLimits, Session, Warehouse } from '../contract/warehouse.ts';
 
 /** A connection as the engine needs it; the checked config has more. */
 export interface Settings {
@@ -25,17 +26,11 @@ export interface Settings {
   };
 }
 
-/** When a batch is full: lines, bytes, or ms since its first line. */
-export interface BatchLimits {
-  readonly lines: number;
-  readonly bytes: number;
-  readonly age: number;
-}
-
 /** What a run works with. Made by whoever starts it (a command, a worker), for one connection. */
 export interface Deps {
   readonly settings: Settings;
-  readonly warehouse: Warehouse;
+  /** What the engine must know of the warehouse that it writes to. */
+  readonly warehouse: Pick<Warehouse, 'freeWrites' | 'insertsConflict'> & { readonly dialect: Dialect };
   readonly ledger: Ledger;
   readonly observer: Observer;
   /** Asks the run to stop: the page in hand is finished and recorded. */

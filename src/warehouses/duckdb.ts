@@ -154,9 +154,10 @@ const isThere = (path: string): boolean => existsSync(path) && (!statSync(path).
 export const duckdb: Warehouse<Options> = {
   name: 'duckdb',
   options,
-  dialect: duckdbDialect,
+  dialect: () => duckdbDialect,
   freeWrites: true,
   oneSession: true,
+  insertsConflict: true,
   open: async (o, access, context) => {
     if (access === 'read' && !isThere(o.path)) return null;
     if (access === 'write') makeRoom(o.path);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type BluebricksApi, type BluebricksOptions, startBluebricks } from '../../src/demo/bluebricks/server.ts';
 import { filesOf } from '../support/cli.ts';
-import { makePlace, type Place } from '../support/homes.ts';
+import { makePlace, type Place } from '../support/places.ts';
 
 const MEMBERS = '/api/v1/organization/members';
 const FOR_EVER = Number.POSITIVE_INFINITY;

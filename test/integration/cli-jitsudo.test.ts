@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type JitsudoApi, type JitsudoOptions, startJitsudo } from '../../src/demo/jitsudo/server.ts';
 import { filesOf } from '../support/cli.ts';
-import { type Connected, makePlace, type Place } from '../support/homes.ts';
+import { type Connected, makePlace, type Place } from '../support/places.ts';
 
 const USERS = '/v1/users';
 const HOUR = 3_600_000;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { json, type Row } from '../support/cli.ts';
 import { type CrewboardApi, startCrewboard } from '../support/crewboard.ts';
-import { type Connected, makePlace, type Place } from '../support/homes.ts';
+import { type Connected, makePlace, type Place } from '../support/places.ts';
 
 const EXAMPLE = readFileSync(fileURLToPath(new URL('../../examples/crewboard-source.ts', import.meta.url)), 'utf8');
 const PAGE = readFileSync(fileURLToPath(new URL('../../docs/sources/own.md', import.meta.url)), 'utf8');

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to secrets are written in this way
 import { afterEach } from 'vitest';
 import { type IdentApi, type IdentOptions, startIdent } from '../../src/demo/ident/server.ts';
-import { type Connected, makePlace, type Place } from './homes.ts';
+import { type Connected, makePlace, type Place } from './places.ts';
 
 /** Template of lookups, for faults. */
 export const ONE = '/api/v1/users/{id}';

@@ -58,8 +58,9 @@ const keyed = z
 const warehouse = (name: string, options: z.ZodType): Warehouse => ({
   name,
   options,
-  dialect: duckdbDialect,
+  dialect: () => duckdbDialect,
   freeWrites: true,
+  insertsConflict: true,
   open: unused,
 });
 

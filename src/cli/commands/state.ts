@@ -7,6 +7,7 @@ import { ledgerFile, removeLedger } from '../../journal/ledger.ts';
 import { unbindAccount } from '../../sql/forget.ts';
 import { recipeOf } from '../../sync/fingerprint.ts';
 import { rebuildNow } from '../../sync/recover.ts';
+import { stateOf } from '../../sync/state.ts';
 import { confirm } from '../confirm.ts';
 import { globalsOf } from '../globals.ts';
 import { evenIfLost, listFrom } from '../ledgers.ts';
@@ -18,7 +19,9 @@ import { configOf, connectionOf, depsOf, openWarehouse } from '../workplace.ts';
 async function warehouseState(config: Config, name: string, stop: Stop): Promise<StateRow | null> {
   const session = await openWarehouse(config, 'read', { signal: stop.signal, waiting: () => undefined });
   try {
-    return (await session?.identity(name))?.state ?? null;
+    const identity = (await session?.identity(name)) ?? null;
+    if (session === null || identity === null) return null;
+    return await stateOf(config.warehouse.dialect, name, session, identity);
   } finally {
     await session?.close();
   }
@@ -126,8 +129,7 @@ export async function resetState(name: string, options: { yes?: true }, command:
   try {
     const session = await openWarehouse(config, 'write', { signal: stop.signal, waiting: () => undefined });
     try {
-      if ((await session?.identity(name)) != null)
-        await session?.run([unbindAccount(config.warehouse.warehouse.dialect, name)]);
+      if ((await session?.identity(name)) != null) await session?.run([unbindAccount(config.warehouse.dialect, name)]);
     } finally {
       await session?.close();
     }
