@@ -13,6 +13,7 @@ import { claim } from '../../src/sql/state.ts';
 import { stateOf } from '../../src/sync/state.ts';
 import { warehouses } from '../../src/warehouses/registry.ts';
 import { optionsIn, sharedPeer } from './bigquery.ts';
+import { LOADER, optionsTo, peerOf } from './snowflake.ts';
 
 /** How the contract suite gets a warehouse of a kind that is empty and its own. */
 export interface WarehouseDriver {
@@ -31,6 +32,10 @@ export const warehouseDrivers: Readonly<Record<string, WarehouseDriver>> = {
   duckdb: {
     sample: { path: 'warehouse.duckdb' },
     options: async (folder) => ({ path: join(folder, 'warehouse.duckdb') }),
+  },
+  snowflake: {
+    sample: { ...optionsTo('https://acme-test.snowflakecomputing.com'), password: LOADER.password },
+    options: async () => ({ ...optionsTo((await peerOf()).url), password: LOADER.password }),
   },
 };
 

@@ -1,0 +1,71 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { Failure } from './failure.ts';
+import { type Locks, makeLocks } from './locks.ts';
+
+/** Names of a server's database and schema, as it keeps them. */
+export interface Home {
+  readonly database: string;
+  readonly schema: string;
+}
+
+/** Everything of an account that sessions share. */
+export interface Account {
+  readonly home: Home;
+  readonly instance: DuckDBInstance;
+  readonly locks: Locks;
+  /** When each table was made, by its full name. */
+  readonly made: Map<string, bigint>;
+  /** Files that COPY has loaded, by table and path. */
+  readonly history: Set<string>;
+  /** Folder of the users' stages. */
+  readonly stages: string;
+  connect(): Promise<DuckDBConnection>;
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** An account with a database, and the schema in it unless it is to be made by its user. */
+export async function makeAccount(folder: string, home: Home, withSchema: boolean): Promise<Account> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
+  const stages = join(folder, 'stages');
+  mkdirSync(stages, { recursive: true });
+  const first = await instance.connect();
+  await first.run(`ATTACH ':memory:' AS ${quoted(home.database)}`);
+  if (withSchema) await first.run(`CREATE SCHEMA ${quoted(home.database)}.${quoted(home.schema)}`);
+  first.closeSync();
+  return {
+    home,
+    instance,
+    locks: makeLocks(),
+    made: new Map(),
+    history: new Set(),
+    stages,
+    connect: async () => {
+      const connection = await instance.connect();
+      await connection.run("SET TimeZone = 'UTC'");
+      return connection;
+    },
+  };
+}
+
+/** True where the schema is there. */
+export async function hasSchema(connection: DuckDBConnection, home: Home): Promise<boolean> {
+  const { database, schema } = home;
+  const found = await connection.runAndReadAll(
+    'SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?',
+    [database, schema],
+  );
+  return found.getRows().length > 0;
+}
+
+/** A name in a statement: parts quoted or folded, completed with the session's database and schema. */
+export function fullName(written: string, home: Home): string {
+  const parts = [...written.matchAll(/"((?:[^"]|"")+)"|([^."\s]+)/g)].map(
+    ([, kept, plain]) => kept?.replaceAll('""', '"') ?? (plain ?? '').toUpperCase(),
+  );
+  const [name = '', schema = home.schema, database = home.database] = parts.reverse();
+  if (name === '') throw new Failure('001003', `SQL compilation error: no name in ${written}`);
+  return `${database}.${schema}.${name}`;
+}
