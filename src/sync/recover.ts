@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { noEffects } from '../contract/effects.ts';
-import type { Session, StateRow, TableIdentity } from '../contract/warehouse.ts';
+import type { StateRow, TableIdentity } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { layout } from '../sql/ddl.ts';
 import { restoreUsers } from '../sql/restore.ts';
@@ -49,13 +49,6 @@ function checkState(r: Recovery, state: StateRow | null): void {
     );
   }
 }
-
-/** A warehouse that is not there yet. */
-const NO_ROWS: Pick<Session, 'read'> = {
-  read: async function* () {
-    yield* [];
-  },
-};
 
 /** Why the ledger is not the warehouse's, or null where it is. */
 function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null): Mismatch | null {
@@ -191,14 +184,13 @@ export async function recoverCopy(r: Recovery): Promise<void> {
   checkState(r, state);
   if (identity === null) {
     // Nothing is loaded yet, or not any more: everything the source has would be new.
-    await refill(r, NO_ROWS, { state: null, epoch: mintEpoch() });
+    await refill(r, null, { state: null, epoch: mintEpoch() });
     return;
   }
   const why = mismatch(r, identity, state);
   if (why === null) return;
   await withSession(r, 'read', async (session) => {
-    const source = session ?? NO_ROWS;
-    const lost = why.lost || (await rowsOf(r, source)).total === 0;
-    await refill(r, source, { state, epoch: state?.epoch ?? mintEpoch(), lost });
+    const lost = why.lost || (await rowsOf(r, session)).total === 0;
+    await refill(r, session, { state, epoch: state?.epoch ?? mintEpoch(), lost });
   });
 }
