@@ -133,5 +133,6 @@ export async function leave(desk: Desk): Promise<void> {
 
 /** The error of a desk that was opened for reading only. */
 export function readsOnly(step: string): RollcallError {
-  return new RollcallError('config', 'Snowflake was opened for reading: this statement does more than read', { step });
+  const message = 'this statement does more than read: here SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and LIST are run';
+  return new RollcallError('config', message, { step });
 }

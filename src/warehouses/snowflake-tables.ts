@@ -40,25 +40,26 @@ export function identityOf(shown: Shown): TableIdentity | null {
 
 const isDefinition = ({ sql }: Statement): boolean => /^\s*(create|alter|drop)\b/i.test(sql);
 
-/** Columns that tables have already, looked up once for each table. */
-function columnLookup(link: Link): (table: string) => Promise<readonly string[]> {
+/** Columns that tables had before, looked up once for each table. Of a table that is new every column is there. */
+function columnLookup(link: Link, before: Shown): (table: string, column: string) => Promise<boolean> {
   const known = new Map<string, Promise<readonly string[]>>();
-  return (table) => {
+  return async (table, column) => {
+    const name = /"((?:[^"]|"")+)"$/.exec(table)?.[1] ?? '';
+    if (!before.has(name)) return true;
     const found = known.get(table) ?? describe(link, `SELECT * FROM ${table} LIMIT 0`);
     known.set(table, found);
-    return found;
+    return (await found).includes(column.toLowerCase());
   };
 }
 
 /** Runs definitions. Each is a transaction of its own in Snowflake; a column that is there is not added again. */
 async function define(desk: Desk, link: Link, statements: readonly Statement[]): Promise<void> {
-  if ((await showTables(desk, link)) === null)
-    await ask(link, plain(`CREATE SCHEMA IF NOT EXISTS ${schemaName(desk.o)}`));
-  const columnsOf = columnLookup(link);
+  const before = await showTables(desk, link);
+  if (before === null) await ask(link, plain(`CREATE SCHEMA IF NOT EXISTS ${schemaName(desk.o)}`));
+  const isThere = columnLookup(link, before ?? new Map());
   for (const statement of statements) {
     const added = addedColumn(statement.sql);
-    if (added === null || !(await columnsOf(added.table)).includes(added.column.toLowerCase()))
-      await ask(link, statement);
+    if (added === null || !(await isThere(added.table, added.column))) await ask(link, statement);
   }
 }
 

@@ -85,7 +85,7 @@ export async function runQuery(state: State, asked: Asked): Promise<void> {
   const requestId = url.searchParams.get('requestId') ?? '';
   const sql = String(body.sqlText);
   const parameters = typeof body.parameters === 'object' && body.parameters !== null ? { ...body.parameters } : {};
-  state.log.push({ sql, session: token, requestId, wakes: wakes(sql), parameters });
+  state.log.push({ sql, session: token, requestId, wakes: wakes(sql) && body.describeOnly !== true, parameters });
   const trouble = state.faults.of(sql);
   if (await troubled(state, trouble, asked)) return;
   const known = state.queries.get(requestId);
