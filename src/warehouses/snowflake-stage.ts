@@ -9,7 +9,7 @@ import { STAGING_COLUMNS } from '../sql/tables.ts';
 import { type Desk, persist, plain, use } from './snowflake-desk.ts';
 import { literal, type snowflakeDialect } from './snowflake-dialect.ts';
 import { driverFolder, withScratch } from './snowflake-driver.ts';
-import { ask, type Link } from './snowflake-link.ts';
+import { ask, codeOf, type Link } from './snowflake-link.ts';
 import { showTables } from './snowflake-tables.ts';
 
 type Dialect = ReturnType<typeof snowflakeDialect>;
@@ -34,17 +34,26 @@ async function compress(from: string, to: string): Promise<number> {
 /** A path in a statement: plain where it may stand plain. */
 const located = (url: string): string => (/^[\w:/.@~-]+$/.test(url) ? url : literal(url));
 
-/** Uploads a file. A failed upload is no error to the driver: only its row tells. */
+function notUploaded(why: unknown): RollcallError {
+  const words = why instanceof Error ? why.message : String(why ?? 'no answer');
+  return new RollcallError(
+    'transient',
+    `the batch could not be uploaded to Snowflake's storage: ${words}. It lies with the account's cloud provider: check that this host reaches it (SELECT SYSTEM$ALLOWLIST() lists the addresses), and run again`,
+    { cause: why },
+  );
+}
+
+/** Uploads a file. A failed upload is mostly no error to the driver: only its row tells. */
 async function put(link: Link, folder: string, file: string, target: string): Promise<void> {
   const source = located(`file://${file.replaceAll('\\', '/')}`);
   const sql = `PUT ${source} ${target} AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=GZIP OVERWRITE=TRUE`;
-  const { rows } = await withScratch(folder, () => ask(link, plain(sql)));
+  const { rows } = await withScratch(folder, () => ask(link, plain(sql))).catch((error: unknown) => {
+    // Snowflake's own refusals have numbers; what has none comes from the transfer of the file.
+    if (error instanceof RollcallError || /^\d+$/.test(codeOf(error))) throw error;
+    throw notUploaded(error);
+  });
   const [row] = rows;
-  if (row?.status === 'UPLOADED' || row?.status === 'SKIPPED') return;
-  throw new RollcallError(
-    'transient',
-    `the batch could not be uploaded to Snowflake's storage: ${String(row?.message ?? 'no answer')}. It lies with the account's cloud provider: check that this host reaches it (SELECT SYSTEM$ALLOWLIST() lists the addresses), and run again`,
-  );
+  if (row?.status !== 'UPLOADED' && row?.status !== 'SKIPPED') throw notUploaded(row?.message);
 }
 
 /** Rows that COPY loaded; null where its answer does not tell. A file that is known to the table is skipped in silence. */

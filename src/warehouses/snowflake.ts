@@ -59,9 +59,9 @@ function reading(desk: Desk, first: Shown | null): Session {
     transact: async () => {
       throw readsOnly('apply the batch');
     },
-    read: (query) => {
+    read: async function* (query) {
       if (!isReading(query.sql)) throw readsOnly('read');
-      return read(desk, query);
+      yield* read(desk, query);
     },
     statements: () => desk.counted,
     usage: () => usageOf(desk),

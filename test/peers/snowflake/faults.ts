@@ -14,6 +14,8 @@ export type Trouble =
   | { readonly kind: 'gone' }
   /** The virtual warehouse resumes for so many polls before the answer is ready. */
   | { readonly kind: 'slow'; readonly polls: number }
+  /** The file of a PUT is to be sent to a store that refuses it. */
+  | { readonly kind: 'store' }
   /** Rows in a format that the driver does not read. */
   | { readonly kind: 'arrow' };
 

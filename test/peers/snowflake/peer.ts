@@ -96,6 +96,10 @@ async function route(state: State, request: IncomingMessage, response: ServerRes
     response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(chunk);
     return;
   }
+  if (url.pathname === '/refused') {
+    send(response, { message: 'no' }, 400);
+    return;
+  }
   const body = await bodyOf(request);
   const token = tokenOf(request);
   const answers: Readonly<Record<string, () => Promise<Body> | Body>> = {

@@ -25,16 +25,25 @@ interface Job {
   readonly session: Session;
   readonly sql: string;
   readonly id: string;
-  readonly asArrow: boolean;
+  readonly trouble: Trouble | null;
 }
 
-async function work(state: State, { session, sql, id, asArrow }: Job): Promise<Body> {
+/** A cloud store that takes nothing. */
+const refusing = (url: string): object => ({
+  stageInfo: { locationType: 'GCS', location: 'bucket/', creds: {}, presignedUrl: `${url}/refused` },
+});
+
+async function work(state: State, { session, sql, id, trouble }: Job): Promise<Body> {
   const facts = { queryId: id, finalRoleName: session.role, statementTypeId: 4096 };
   try {
-    if (/^\s*PUT\b/i.test(sql))
-      return done({ ...putCommand(session.account, session.user, sql.trim(), {}), queryId: id });
+    if (/^\s*PUT\b/i.test(sql)) {
+      const store = trouble?.kind === 'store' ? refusing(state.url) : {};
+      return done({ ...putCommand(session.account, session.user, sql.trim()), ...store, queryId: id });
+    }
     const rowset = await execute(session, sql);
-    return asArrow ? arrow(rowset, facts) : answered(rowset, facts, { base: state.url, chunks: state.chunks });
+    return trouble?.kind === 'arrow'
+      ? arrow(rowset, facts)
+      : answered(rowset, facts, { base: state.url, chunks: state.chunks });
   } catch (error) {
     return failed(asFailure(error), id);
   }
@@ -94,7 +103,7 @@ export async function runQuery(state: State, asked: Asked): Promise<void> {
     session,
     sql: withBinds(sql, isBinds(body.bindings) ? body.bindings : {}),
     id,
-    asArrow: trouble?.kind === 'arrow',
+    trouble,
   };
   const answer = known?.answer ?? work(state, job);
   const query: Query = { id, answer, polls: trouble?.kind === 'slow' ? trouble.polls : 0 };

@@ -19,12 +19,11 @@ function folderOf(account: Account, user: string, path: string): string {
 }
 
 /** What PUT tells the driver: the file to send, and where to. */
-export function putCommand(account: Account, user: string, sql: string, parameters: object): object {
+export function putCommand(account: Account, user: string, sql: string): object {
   const [, source = '', target = ''] = /^PUT\s+('[^']+'|\S+)\s+('[^']+'|\S+)/i.exec(sql) ?? [];
   const file = unquoted(source).replace(/^file:\/\//, '');
   const compression = option(sql, 'SOURCE_COMPRESSION') ?? 'AUTO_DETECT';
   return {
-    ...parameters,
     command: 'UPLOAD',
     src_locations: [file],
     parallel: 4,
