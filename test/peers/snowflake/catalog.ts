@@ -10,8 +10,18 @@ export interface Home {
   readonly schema: string;
 }
 
+/** What others see of a session that holds locks. */
+export interface Holder {
+  /** Statements under way. */
+  readonly busy: number;
+  /** Takes its transaction back. */
+  abort(): Promise<unknown>;
+}
+
 /** Everything of an account that sessions share. */
 export interface Account {
+  /** Sessions by their first token. */
+  readonly holders: Map<string, Holder>;
   readonly home: Home;
   readonly instance: DuckDBInstance;
   readonly locks: Locks;
@@ -39,6 +49,7 @@ export async function makeAccount(folder: string, home: Home, withSchema: boolea
     home,
     instance,
     locks: makeLocks(),
+    holders: new Map(),
     made: new Map(),
     history: new Set(),
     stages,

@@ -6,8 +6,10 @@ export type Trouble =
   | { readonly kind: 'status'; readonly status: number }
   /** The statement is executed, and its answer never comes: the connection breaks. */
   | { readonly kind: 'drop' }
-  /** No answer, and the connection stays open. */
+  /** The statement is not executed and gets no answer; the connection stays open. */
   | { readonly kind: 'silence' }
+  /** The statement is executed and gets no answer. */
+  | { readonly kind: 'mute' }
   /** The session's token has expired: the driver renews it and sends the statement again. */
   | { readonly kind: 'expired' }
   /** The session is gone, and what was open in it undone. */

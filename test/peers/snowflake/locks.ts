@@ -11,11 +11,14 @@ export interface Locks {
   /** Waits for the table; false where too many wait already. */
   take(table: string, session: string): Promise<boolean>;
   release(session: string): void;
+  /** Who holds the table. */
+  owner(table: string): string | undefined;
 }
 
 export function makeLocks(): Locks {
   const held = new Map<string, Lock>();
   return {
+    owner: (table) => held.get(table)?.owner,
     take: async (table, session) => {
       const lock = held.get(table);
       if (lock === undefined) {

@@ -10,7 +10,7 @@ import { Failure } from './failure.ts';
 import { makeFaults } from './faults.ts';
 import { authenticate, type LoginData } from './login.ts';
 import { runQuery } from './query.ts';
-import { closeSession, execute, type Session } from './session.ts';
+import { closeSession, execute, openSession } from './session.ts';
 import type { Peer, PeerOptions, State } from './state.ts';
 
 /** Largest body of a request, as the service has it. */
@@ -53,7 +53,7 @@ async function logIn(state: State, query: URLSearchParams, data: LoginData): Pro
   if (await hasSchema(connection, account.home))
     await connection.run(`USE "${account.home.database}"."${account.home.schema}"`);
   const [token, master] = [randomUUID(), randomUUID()];
-  state.open.set(token, { token, user: user.name, role, connection, account, transaction: 'none' });
+  state.open.set(token, openSession({ token, user: user.name, role, connection, account }));
   state.masters.set(master, token);
   state.counted.logins += 1;
   const parameters = [{ name: 'CLIENT_SESSION_KEEP_ALIVE', value: false }];
@@ -121,6 +121,9 @@ async function route(state: State, request: IncomingMessage, response: ServerRes
   else await runQuery(state, { request, response, url, body, token, send });
 }
 
+const lowered = (row: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name.toLowerCase(), value]));
+
 /** Starts an account's server on a free port of this machine. */
 export async function startPeer(options: PeerOptions): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'snowflake-peer-'));
@@ -146,23 +149,33 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   state.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-  const admin: Session = {
+  const { account } = state;
+  const admin = openSession({
     token: 'admin',
     user: 'ADMIN',
     role: 'ACCOUNTADMIN',
-    connection: await state.account.connect(),
-    account: state.account,
-    transaction: 'none',
-  };
+    connection: await account.connect(),
+    account,
+  });
   if (options.schema ?? true) await admin.connection.run(`USE "${home.database}"."${home.schema}"`);
   return {
     url: state.url,
     faults: state.faults,
     log: state.log,
     counted: state.counted,
-    account: state.account,
+    account,
     sessions: () => state.open.size,
     run: async (sql) => (await execute(admin, sql)).rows,
+    records: async (sql) => {
+      const reader = await account.connect();
+      try {
+        await reader.run(`USE "${home.database}"."${home.schema}"`);
+        const found = await reader.runAndReadAll(`SELECT CAST(TO_JSON(t) AS VARCHAR) FROM (${sql}) t`);
+        return found.getRows().map(([row]) => lowered(JSON.parse(String(row))));
+      } finally {
+        reader.closeSync();
+      }
+    },
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -111,5 +111,5 @@ export async function runQuery(state: State, asked: Asked): Promise<void> {
   if (query.polls > 0) return send(response, underway(id));
   const found = await answer;
   if (trouble?.kind === 'drop') asked.request.socket.destroy();
-  else send(response, found);
+  else if (trouble?.kind !== 'mute') send(response, found);
 }

@@ -16,6 +16,20 @@ export interface Session {
   readonly account: Account;
   /** `begun` once a statement of the transaction has run: its snapshot is taken when its first lock is. */
   transaction: 'none' | 'open' | 'begun';
+  /** Statements under way. */
+  busy: number;
+}
+
+/** A session, seen by whoever waits for its locks. */
+export function openSession(facts: Omit<Session, 'transaction' | 'busy'>): Session {
+  const session: Session = { ...facts, transaction: 'none', busy: 0 };
+  session.account.holders.set(session.token, {
+    get busy() {
+      return session.busy;
+    },
+    abort: () => end(session, 'ROLLBACK'),
+  });
+  return session;
 }
 
 const STATUS = (words: string): Rowset => texts(['status'], [[words]]);
@@ -34,16 +48,26 @@ async function end(session: Session, how: 'COMMIT' | 'ROLLBACK'): Promise<Rowset
 
 /** Takes back what is open and lets go of every lock: the session is closed. */
 export async function closeSession(session: Session): Promise<void> {
+  session.account.holders.delete(session.token);
   await end(session, 'ROLLBACK').catch(() => undefined);
   session.connection.closeSync();
 }
 
-async function locked(session: Session, table: string): Promise<void> {
+/** A transaction that is idle and in somebody's way is taken back; the service waits five minutes for that. */
+const IDLE = 250;
+
+async function locked(session: Session, written: string): Promise<void> {
   const { account, token } = session;
-  if (await account.locks.take(fullName(table, account.home), token)) return;
+  const table = fullName(written, account.home);
+  const timer = setInterval(() => {
+    const owner = account.holders.get(account.locks.owner(table) ?? '');
+    if (owner !== undefined && owner.busy === 0) void owner.abort();
+  }, IDLE);
+  const taken = await account.locks.take(table, token).finally(() => clearInterval(timer));
+  if (taken) return;
   throw new Failure(
     '000625',
-    `Statement '${token}' has locked table '${table}' in transaction 1 and this lock has not yet been released.\nYour statement was aborted because the number of waiters for this lock exceeds the 20 statement limit.`,
+    `Statement '${token}' has locked table '${written}' in transaction 1 and this lock has not yet been released.\nYour statement was aborted because the number of waiters for this lock exceeds the 20 statement limit.`,
     '57014',
   );
 }
@@ -166,9 +190,12 @@ async function dispatch(session: Session, given: string): Promise<Rowset> {
 
 /** Runs one statement without parameters. Throws Failure. */
 export async function execute(session: Session, sql: string): Promise<Rowset> {
+  session.busy += 1;
   try {
     return await alone(session, () => dispatch(session, sql));
   } catch (error) {
     throw asFailure(error);
+  } finally {
+    session.busy -= 1;
   }
 }

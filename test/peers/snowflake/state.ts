@@ -28,6 +28,8 @@ export interface Peer {
   sessions(): number;
   /** Runs a statement of somebody else's, who may do everything. */
   run(sql: string): Promise<readonly (readonly (string | null)[])[]>;
+  /** Rows of a DuckDB query on the account's data, read beside every session; names in lower case. */
+  records(sql: string): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 }
 
@@ -48,7 +50,7 @@ export interface PeerOptions {
 }
 
 /** Everything that the server of an account remembers. */
-export interface State extends Omit<Peer, 'sessions' | 'run' | 'stop' | 'url'> {
+export interface State extends Omit<Peer, 'sessions' | 'run' | 'records' | 'stop' | 'url'> {
   readonly users: readonly User[];
   readonly open: Map<string, Session>;
   readonly masters: Map<string, string>;
