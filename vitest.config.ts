@@ -8,6 +8,7 @@ const ENGINE = 'test/integration/{promise,model}-*.test.ts';
 const MODES: Readonly<Record<string, string>> = {
   services: 'test/services/**/*.test.ts',
   googlesql: 'test/peers/googlesql/*.test.ts',
+  smoke: 'test/smoke/*.test.ts',
 };
 
 const EVERYTHING = { test: { name: 'all', include: ['test/{unit,contract,integration}/**/*.test.ts'] } };

@@ -161,11 +161,12 @@ export function explain(error: unknown, step: string, o: Options): RollcallError
     step === 'log in'
       ? `Snowflake refused the login${o.user === undefined ? '' : ` of ${keptName(o.user)}`}`
       : `Snowflake failed to ${step}`;
+  // Behind a login the words of a statement may be about anything; what is about the login has a number of its own.
+  const ofLogin = step === 'log in' || code.startsWith('39');
   const verdict =
     networkVerdict(code, error, o) ??
-    (step === 'log in' ? loginVerdict(code, words, o) : null) ??
-    statementVerdict(code, words, o) ??
-    loginVerdict(code, words, o);
+    (ofLogin ? loginVerdict(code, words, o) : null) ??
+    statementVerdict(code, words, o);
   const told = `${words}${code === '' ? '' : ` (${code})`}`;
   if (verdict === null) return new RollcallError('bug', `${place}: ${told}`, { step, cause: error });
   const advice = verdict.advice === '' ? '' : `. ${verdict.advice.charAt(0).toUpperCase()}${verdict.advice.slice(1)}`;

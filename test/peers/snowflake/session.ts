@@ -142,10 +142,12 @@ async function define(session: Session, sql: string): Promise<Rowset> {
   const there = account.made.has(name);
   if (isTable && verb === 'CREATE' && condition !== undefined && there)
     return STATUS(`${written} already exists, statement succeeded.`);
-  const { rowsChanged } = await connection.run(await toDuckdb(sql));
+  // Of a schema both languages say the same, but for what is still in it.
+  const isSchema = kind === 'SCHEMA';
+  await connection.run(isSchema ? `${sql}${verb === 'DROP' ? ' CASCADE' : ''}` : await toDuckdb(sql));
   if (isTable && verb === 'DROP') account.made.delete(name);
   if (isTable && verb === 'CREATE') account.made.set(name, now(account));
-  return STATUS(`${kind} ${written} successfully ${verb === 'DROP' ? 'dropped' : 'created'}. (${rowsChanged})`);
+  return STATUS(`${kind} ${written} successfully ${verb === 'DROP' ? 'dropped' : 'created'}.`);
 }
 
 async function changed(session: Session, sql: string): Promise<Rowset> {
