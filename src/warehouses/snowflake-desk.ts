@@ -5,11 +5,11 @@ import type { OpenContext, Row, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { explain, isCrowded } from './snowflake-errors.ts';
 import { giveLink, takeLink } from './snowflake-keep.ts';
-import { type Answer, ask, codeOf, type Link } from './snowflake-link.ts';
+import { type Answer, ask, codeOf, isOver, type Link } from './snowflake-link.ts';
 import type { Options } from './snowflake-login.ts';
 
-/** Tries of a piece of work whose session was lost, and of one that others keep from its tables. */
-const TRIES = { lost: 3, crowded: 8 };
+/** Tries of a piece of work whose session ended, of one that got no answer, and of one that others keep from its tables. */
+const TRIES = { over: 3, unanswered: 2, crowded: 8 };
 /** First ceiling of the backoff and its largest, in ms. */
 const BASE = 1_000;
 const CAP = 60_000;
@@ -40,7 +40,10 @@ async function linkOf(desk: Desk): Promise<Link> {
 
 /** Why the same work may succeed when it is done again; null where it may not. */
 function hope(desk: Desk, error: Error): { readonly tries: number; readonly reason: string } | null {
-  if (desk.link?.lost === true) return { tries: TRIES.lost, reason: 'the session with Snowflake was lost' };
+  if (desk.link?.lost === true)
+    return isOver(error)
+      ? { tries: TRIES.over, reason: 'the session with Snowflake is over' }
+      : { tries: TRIES.unanswered, reason: 'Snowflake did not answer' };
   if (isCrowded(codeOf(error), error.message))
     return { tries: TRIES.crowded, reason: 'other statements wait for the same tables' };
   return null;

@@ -120,24 +120,22 @@ export function isCrowded(code: string, words: string): boolean {
   );
 }
 
-/** The network, or a server that does not speak Snowflake's protocol. */
+/** The network, or a server that does not speak Snowflake's protocol. What such a one says has no code, and no words. */
 function networkVerdict(code: string, error: unknown, o: Options): Verdict | null {
-  if (!/^(401|402)/.test(code)) return null;
-  const address = o.access_url ?? `${o.account}.snowflakecomputing.com`;
+  const isMute = code === '' && error instanceof Error && error.message === '';
+  if (!isMute && !/^(401|402)/.test(code)) return null;
+  const address = `the address ${o.access_url ?? `${o.account}.snowflakecomputing.com`}`;
   const status = statusOf(error);
-  if (status === 403 || status === 404)
+  if (status === 403 || status === 404 || isMute)
     return {
       kind: 'config',
-      advice: `${address} is no Snowflake account: check warehouse.account or warehouse.access_url`,
+      advice: `${address} does not answer as a Snowflake account: check warehouse.account or warehouse.access_url, and proxies on the way`,
     };
   if (/ENOTFOUND|EAI_AGAIN/.test(wordsOf(error)))
-    return {
-      kind: 'transient',
-      advice: `the name of ${address} is not known here: check warehouse.account, DNS and the network`,
-    };
+    return { kind: 'transient', advice: `${address} is not known here: check warehouse.account, DNS and the network` };
   return {
     kind: 'transient',
-    advice: `${address} was not reached, or did not answer as Snowflake does; check the network and run again`,
+    advice: `${address} was not reached, or answered${status === null ? '' : ` ${status}`}; check the network and run again`,
   };
 }
 
@@ -149,26 +147,28 @@ function statusOf(error: unknown): number | null {
   return typeof response.status === 'number' ? response.status : null;
 }
 
+/** What failed, in words. */
+function placeOf(step: string, reached: boolean, o: Options): string {
+  if (step !== 'log in') return `Snowflake failed to ${step}`;
+  return reached
+    ? `Snowflake refused the login${o.user === undefined ? '' : ` of ${keptName(o.user)}`}`
+    : 'cannot log in to Snowflake';
+}
+
 /** Snowflake's refusal as an error that says who must act. */
 export function explain(error: unknown, step: string, o: Options): RollcallError {
   if (error instanceof RollcallError) {
-    return error.step === ''
-      ? new RollcallError(error.kind, error.message, { step, cause: error.cause ?? error })
-      : error;
+    if (error.step !== '') return error;
+    return new RollcallError(error.kind, error.message, { step, cause: error.cause ?? error });
   }
   const [code, words] = [codeOf(error), wordsOf(error)];
-  const place =
-    step === 'log in'
-      ? `Snowflake refused the login${o.user === undefined ? '' : ` of ${keptName(o.user)}`}`
-      : `Snowflake failed to ${step}`;
+  const network = networkVerdict(code, error, o);
   // Behind a login the words of a statement may be about anything; what is about the login has a number of its own.
   const ofLogin = step === 'log in' || code.startsWith('39');
-  const verdict =
-    networkVerdict(code, error, o) ??
-    (ofLogin ? loginVerdict(code, words, o) : null) ??
-    statementVerdict(code, words, o);
-  const told = `${words}${code === '' ? '' : ` (${code})`}`;
-  if (verdict === null) return new RollcallError('bug', `${place}: ${told}`, { step, cause: error });
-  const advice = verdict.advice === '' ? '' : `. ${verdict.advice.charAt(0).toUpperCase()}${verdict.advice.slice(1)}`;
-  return new RollcallError(verdict.kind, `${place}: ${told}${advice}`, { step, cause: error });
+  const verdict = network ?? (ofLogin ? loginVerdict(code, words, o) : null) ?? statementVerdict(code, words, o);
+  const told = `${placeOf(step, network === null, o)}: ${words}${code === '' ? '' : ` (${code})`}`;
+  if (verdict === null) return new RollcallError('bug', told, { step, cause: error });
+  const { kind, advice } = verdict;
+  const next = advice === '' ? '' : `. ${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
+  return new RollcallError(kind, `${told}${next}`, { step, cause: error });
 }

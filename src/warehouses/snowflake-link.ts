@@ -3,6 +3,7 @@ import type { Row, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { driverConnection } from './snowflake-driver.ts';
 import { loginOptions, type Options } from './snowflake-login.ts';
+import { type Requests, sessionRequests } from './snowflake-requests.ts';
 import { rowReader } from './snowflake-rows.ts';
 
 /** How long Snowflake may say nothing, and how long one statement may take, in ms. */
@@ -12,7 +13,7 @@ export interface Patience {
 }
 
 /** Snowflake answers every 45 s while a statement is at work; the driver would ask a dead server for many minutes. */
-export const PATIENCE: Patience = { silence: 90_000, statement: 60 * 60_000 };
+export const PATIENCE: Patience = { silence: 60_000, statement: 60 * 60_000 };
 
 /** How long a logout may take, in ms. */
 const GOODBYE = 5_000;
@@ -23,6 +24,7 @@ const PARAMETERS = { TIMEZONE: 'UTC', ERROR_ON_NONDETERMINISTIC_MERGE: true, LOC
 /** A session with Snowflake, used by one caller at a time. */
 export interface Link {
   readonly connection: Connection;
+  readonly requests: Requests;
   readonly patience: Patience;
   /** No longer of use: whatever was under way in it is undone by the server, or will be. */
   lost: boolean;
@@ -65,22 +67,25 @@ function within<T>(
 /** Logs in. Throws the driver's own error where Snowflake says no. */
 export async function logIn(o: Options, scratch: string, patience: Patience = PATIENCE): Promise<Link> {
   const connection = await driverConnection(scratch, loginOptions(o));
+  const requests = sessionRequests();
   await within<undefined>(
     patience.silence,
-    (done) => connection.connect((error) => done(error, undefined)),
-    () => undefined,
+    (done) => requests.during(() => connection.connect((error) => done(error, undefined))),
+    () => requests.end(),
   );
-  return { connection, patience, lost: false };
+  return { connection, requests, patience, lost: false };
 }
 
 /** Logs out; what is open in the session is undone. Where the server cannot be told, it finds out by itself. */
 export async function logOut(link: Link): Promise<void> {
   link.lost = true;
+  link.requests.end();
   if (!link.connection.isUp()) return;
+  const goodbye = sessionRequests();
   const gone = within<undefined>(
     GOODBYE,
-    (done) => link.connection.destroy(() => done(null, undefined)),
-    () => undefined,
+    (done) => goodbye.during(() => link.connection.destroy(() => done(null, undefined))),
+    () => goodbye.end(),
   );
   // Nobody waits for what the server says to it: the session is of no more use here either way.
   await gone.catch(() => undefined);
@@ -96,9 +101,12 @@ export function codeOf(error: unknown): string {
   return typeof error.code === 'number' || typeof error.code === 'string' ? String(error.code).padStart(6, '0') : '';
 }
 
+/** The session is over; the same in another one may well succeed. */
+export const isOver = (error: unknown): boolean => OVER.has(codeOf(error));
+
 /** What came of a statement is unknown, or will not come in this session. */
 const isLoss = (error: unknown): boolean =>
-  error instanceof RollcallError || OVER.has(codeOf(error)) || UNREACHED.has(codeOf(error));
+  error instanceof RollcallError || isOver(error) || UNREACHED.has(codeOf(error));
 
 /** Begins a statement and waits until its answer begins. */
 export async function begin(link: Link, { sql, params }: Statement, describeOnly = false): Promise<RowStatement> {
@@ -113,7 +121,7 @@ export async function begin(link: Link, { sql, params }: Statement, describeOnly
           timer = setTimeout(check, silence);
           return;
         }
-        running.cancel(() => undefined);
+        link.requests.end();
         reject(silent(Math.round((Date.now() - started) / 1000)));
       };
       let timer = setTimeout(check, silence);
@@ -122,16 +130,18 @@ export async function begin(link: Link, { sql, params }: Statement, describeOnly
         if (error) reject(error);
         else resolve(statement);
       };
-      const running = link.connection.execute({
-        sqlText: sql,
-        binds: [...params],
-        parameters: { ...PARAMETERS },
-        rowMode: 'array',
-        fetchAsString: ['Number'],
-        streamResult: true,
-        complete,
-        ...(describeOnly ? { describeOnly } : {}),
-      });
+      const running = link.requests.during(() =>
+        link.connection.execute({
+          sqlText: sql,
+          binds: [...params],
+          parameters: { ...PARAMETERS },
+          rowMode: 'array',
+          fetchAsString: ['Number'],
+          streamResult: true,
+          complete,
+          ...(describeOnly ? { describeOnly } : {}),
+        }),
+      );
     });
   } catch (error) {
     if (isLoss(error)) link.lost = true;
@@ -143,11 +153,14 @@ export async function begin(link: Link, { sql, params }: Statement, describeOnly
 export async function* rowsOf(link: Link, statement: RowStatement): AsyncIterable<Row> {
   const read = rowReader(statement.getColumns() ?? []);
   const promised = statement.getNumRows();
-  const stream = statement.streamRows();
+  const stream = link.requests.during(() => statement.streamRows());
   let late: NodeJS.Timeout | undefined;
   let seen = 0;
   const watch = (): void => {
-    late = setTimeout(() => stream.destroy(silent(link.patience.silence / 1000)), link.patience.silence);
+    late = setTimeout(() => {
+      link.requests.end();
+      stream.destroy(silent(link.patience.silence / 1000));
+    }, link.patience.silence);
   };
   try {
     watch();

@@ -119,7 +119,7 @@ describe('a login', () => {
     const ended = await home.run(['query', 'select 1']);
     expect(ended).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/ECONNREFUSED.*127\.0\.0\.1:\d+ was not reached/),
+      stderr: expect.stringMatching(/ECONNREFUSED.*The address http:\/\/127\.0\.0\.1:\d+ was not reached/),
     });
   });
 });

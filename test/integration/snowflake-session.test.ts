@@ -106,7 +106,9 @@ describe('reading', () => {
       message: expect.stringMatching(/did not answer/),
     });
     expect(link.lost).toBe(true);
+    const before = peer.sessions();
     await logOut(link);
+    expect(peer.sessions()).toBe(before - 1);
   });
 
   test('waits for a statement that is at work, however long the server is silent between its answers', async () => {
