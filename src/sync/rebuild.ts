@@ -11,6 +11,8 @@ import type { Deps } from './settings.ts';
 export interface Recovery {
   readonly deps: Deps;
   journal: Journal;
+  /** The state row was not read: metadata alone spoke for the ledger. */
+  believed?: boolean;
   readonly recipe: string;
   readonly account: string;
   readonly counts: Counts;

@@ -95,7 +95,9 @@ async function glance(r: Recovery): Promise<Look> {
   if (identity === null) return { identity, state: null };
   if (identity.state !== undefined) return { identity, state: identity.state };
   const believed = believedState(r.journal.facts(), r.journal.sealed() !== null, identity);
-  return believed === null || mismatch(r, identity, believed) !== null ? look(r) : { identity, state: believed };
+  if (believed === null || mismatch(r, identity, believed) !== null) return look(r);
+  r.believed = true;
+  return { identity, state: believed };
 }
 
 async function prepare(r: Recovery): Promise<void> {
@@ -146,6 +148,12 @@ async function resend({ journal }: Recovery, empty: readonly string[]): Promise<
     .map(rejectLine);
   if (lines.length > 0)
     await journal.step({ lines, moves: [], seen: [], rejected: [], effects: noEffects(), place: null });
+}
+
+/** Another had written the connection's state row before this time, or it was lost. */
+export async function wasTaken(r: Recovery, before: string): Promise<boolean> {
+  const { state } = await look(r);
+  return state === null || state.updated_at < before;
 }
 
 /** Makes ledger and warehouse agree before anything is scanned; `r.journal` may be another one afterwards. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Row, Statement, TableIdentity } from '../contract/warehouse.ts';
-import { REJECTED_RECORDS, ROLES, TABLES, TEAMS, USERS } from '../sql/tables.ts';
+import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
 import { type Desk, inTransaction, persist, plain, use } from './snowflake-desk.ts';
 import { addedColumn } from './snowflake-dialect.ts';
 import { ask, codeOf, describe, type Link } from './snowflake-link.ts';
@@ -31,11 +31,13 @@ function rowsOf(shown: Shown, table: string): number | null {
 
 /** What the tables are to an engine that knows them; null while they are not all there. */
 export function identityOf(shown: Shown): TableIdentity | null {
-  const made = TABLES.map(({ name }) => shown.get(name.toUpperCase())?.created_on);
-  if (made.some((created_on) => created_on === undefined)) return null;
+  if (TABLES.some(({ name }) => !shown.has(name.toUpperCase()))) return null;
+  const made = [USERS, STATE].map(({ name }) => shown.get(name.toUpperCase())?.created_on);
   const empty = [ROLES, TEAMS, REJECTED_RECORDS].map((table) => table.name).filter((name) => rowsOf(shown, name) === 0);
   const tables = createHash('sha256').update(made.join()).digest('hex').slice(0, 16);
-  return { tables, rows: rowsOf(shown, USERS.name), empty };
+  // Whose row it is takes a query to see; that nobody has one does not.
+  const state = rowsOf(shown, STATE.name) === 0 ? { state: null } : {};
+  return { tables, rows: rowsOf(shown, USERS.name), empty, ...state };
 }
 
 const isDefinition = ({ sql }: Statement): boolean => /^\s*(create|alter|drop)\b/i.test(sql);

@@ -71,6 +71,26 @@ export async function hasSchema(connection: DuckDBConnection, home: Home): Promi
   return found.getRows().length > 0;
 }
 
+/** Takes note of tables that came or went behind the server's back. */
+export async function refresh(account: Account): Promise<void> {
+  const reader = await account.connect();
+  const found = await reader.runAndReadAll(
+    "SELECT database_name || '.' || schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = ?",
+    [account.home.database],
+  );
+  reader.closeSync();
+  const there = new Set(found.getRows().map(([name]) => String(name)));
+  for (const name of account.made.keys()) if (!there.has(name)) account.made.delete(name);
+  for (const name of there) if (!account.made.has(name)) account.made.set(name, now(account));
+}
+
+/** Later than every time before it, as two tables made in a row must differ. */
+export function now(account: Account): bigint {
+  const latest = [...account.made.values()].reduce((most, made) => (made > most ? made : most), 0n);
+  const clock = BigInt(Date.now()) * 1000n;
+  return clock > latest ? clock : latest + 1n;
+}
+
 /** A name in a statement: parts quoted or folded, completed with the session's database and schema. */
 export function fullName(written: string, home: Home): string {
   const parts = [...written.matchAll(/"((?:[^"]|"")+)"|([^."\s]+)/g)].map(

@@ -37,6 +37,9 @@ const tokens = (token: string, master: string): object => ({
   masterValidityInSeconds: 14_400,
 });
 
+/** A name of a login, which is folded as in SQL. */
+const kept = (given: string): string => /^"(.*)"$/.exec(given)?.[1] ?? given.toUpperCase();
+
 async function logIn(state: State, query: URLSearchParams, data: LoginData): Promise<Body> {
   const trouble = state.faults.of('LOGIN');
   if (trouble?.kind === 'refuse') return failed(new Failure(trouble.code, trouble.message, '08001'), '');
@@ -50,10 +53,11 @@ async function logIn(state: State, query: URLSearchParams, data: LoginData): Pro
     );
   const { account } = state;
   const connection = await account.connect();
-  if (await hasSchema(connection, account.home))
-    await connection.run(`USE "${account.home.database}"."${account.home.schema}"`);
+  const [database, schema] = ['databaseName', 'schemaName'].map((name) => kept(query.get(name) ?? ''));
+  const home = { database: database || account.home.database, schema: schema || account.home.schema };
+  if (await hasSchema(connection, home)) await connection.run(`USE "${home.database}"."${home.schema}"`);
   const [token, master] = [randomUUID(), randomUUID()];
-  state.open.set(token, openSession({ token, user: user.name, role, connection, account }));
+  state.open.set(token, openSession({ token, user: user.name, role, connection, account, home }));
   state.masters.set(master, token);
   state.counted.logins += 1;
   const parameters = [{ name: 'CLIENT_SESSION_KEEP_ALIVE', value: false }];
@@ -156,6 +160,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
     role: 'ACCOUNTADMIN',
     connection: await account.connect(),
     account,
+    home,
   });
   if (options.schema ?? true) await admin.connection.run(`USE "${home.database}"."${home.schema}"`);
   return {

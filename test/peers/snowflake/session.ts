@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Account, fullName, type Home, hasSchema } from './catalog.ts';
+import { type Account, fullName, type Home, hasSchema, now } from './catalog.ts';
 import { absent, asFailure, Failure } from './failure.ts';
 import { runMerge } from './merge.ts';
 import { counts, type Rowset, rowsetOf, seconds, texts, timed } from './rowset.ts';
@@ -14,6 +14,8 @@ export interface Session {
   readonly role: string;
   readonly connection: DuckDBConnection;
   readonly account: Account;
+  /** What names without a database and schema mean. */
+  readonly home: Home;
   /** `begun` once a statement of the transaction has run: its snapshot is taken when its first lock is. */
   transaction: 'none' | 'open' | 'begun';
   /** Statements under way. */
@@ -58,7 +60,7 @@ const IDLE = 250;
 
 async function locked(session: Session, written: string): Promise<void> {
   const { account, token } = session;
-  const table = fullName(written, account.home);
+  const table = fullName(written, session.home);
   const timer = setInterval(() => {
     const owner = account.holders.get(account.locks.owner(table) ?? '');
     if (owner !== undefined && owner.busy === 0) void owner.abort();
@@ -91,7 +93,7 @@ async function alone<T>(session: Session, work: () => Promise<T>): Promise<T> {
 async function showTables(session: Session, sql: string): Promise<Rowset> {
   const { account } = session;
   const [, like, of] = /^SHOW TABLES(?: LIKE '([^']*)')?(?: IN SCHEMA (\S+))?/.exec(sql) ?? [];
-  const place = of === undefined ? account.home : schemaOf(of, account.home);
+  const place = of === undefined ? session.home : schemaOf(of, session.home);
   const reader = await account.connect();
   try {
     if (!(await hasSchema(reader, place)))
@@ -121,13 +123,6 @@ function schemaOf(written: string, home: Home): Home {
   return { database, schema };
 }
 
-/** Later than every time before it, as two tables made in a row must differ. */
-function now(account: Account): bigint {
-  const latest = [...account.made.values()].reduce((most, made) => (made > most ? made : most), 0n);
-  const clock = BigInt(Date.now()) * 1000n;
-  return clock > latest ? clock : latest + 1n;
-}
-
 async function define(session: Session, sql: string): Promise<Rowset> {
   const { account, connection } = session;
   // A definition ends the transaction that is open.
@@ -138,7 +133,7 @@ async function define(session: Session, sql: string): Promise<Rowset> {
   if (verb === undefined)
     throw new Failure('001003', `SQL compilation error:\nunexpected definition ${sql.slice(0, 60)}`);
   const isTable = kind === 'TABLE';
-  const name = isTable ? fullName(written.replace(/\($/, ''), account.home) : written;
+  const name = isTable ? fullName(written.replace(/\($/, ''), session.home) : written;
   const there = account.made.has(name);
   if (isTable && verb === 'CREATE' && condition !== undefined && there)
     return STATUS(`${written} already exists, statement succeeded.`);
@@ -153,7 +148,7 @@ async function define(session: Session, sql: string): Promise<Rowset> {
 async function changed(session: Session, sql: string): Promise<Rowset> {
   const [verb = ''] = sql.split(' ', 1);
   const [, table = ''] = /^(?:UPDATE|DELETE FROM|MERGE INTO|INSERT INTO) (\S+)/.exec(sql) ?? [];
-  if (!session.account.made.has(fullName(table, session.account.home))) throw absent('Object', table);
+  if (!session.account.made.has(fullName(table, session.home))) throw absent('Object', table);
   if (verb !== 'INSERT') await locked(session, table);
   await begun(session);
   if (verb === 'MERGE') return runMerge(session.connection, sql);
@@ -180,7 +175,7 @@ async function dispatch(session: Session, given: string): Promise<Rowset> {
   if (sql.startsWith('SHOW TABLES')) return showTables(session, sql);
   if (sql.startsWith('COPY INTO')) {
     await end(session, 'COMMIT');
-    return copyInto(session.account, session.user, session.connection, given.trim());
+    return copyInto(session, given.trim());
   }
   if (/^(CREATE|DROP|ALTER)\b/.test(sql)) return define(session, sql);
   if (/^(INSERT|UPDATE|DELETE|MERGE)\b/.test(sql)) return changed(session, sql);

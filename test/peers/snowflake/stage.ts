@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Account, fullName } from './catalog.ts';
+import { type Account, fullName, type Home } from './catalog.ts';
 import { Failure } from './failure.ts';
 import { type Rowset, texts } from './rowset.ts';
 import { toDuckdb } from './transpile.ts';
@@ -34,21 +34,25 @@ export function putCommand(account: Account, user: string, sql: string): object 
   };
 }
 
+/** Whose stage is loaded from, and into whose tables. */
+interface Loader {
+  readonly account: Account;
+  readonly home: Home;
+  readonly user: string;
+  readonly connection: DuckDBConnection;
+}
+
 const COLUMNS = ['file', 'status', 'rows_parsed', 'rows_loaded', 'error_limit', 'errors_seen', 'first_error'];
 
 const COPY = /^COPY INTO\s+(\S+)\s+FROM\s+('[^']+'|\S+)/i;
 
 /** Loads files of the user's stage into a table of one VARIANT column; what it loaded before it skips in silence. */
-export async function copyInto(
-  account: Account,
-  user: string,
-  connection: DuckDBConnection,
-  sql: string,
-): Promise<Rowset> {
+export async function copyInto(session: Loader, sql: string): Promise<Rowset> {
+  const { account, home, user, connection } = session;
   const [, into = '', from = ''] = COPY.exec(sql) ?? [];
   if ((option(sql, 'TYPE') ?? '').toUpperCase() !== 'JSON')
     throw new Failure('002019', 'SQL compilation error:\nonly JSON is loaded here', '0A000');
-  const table = fullName(into, account.home);
+  const table = fullName(into, home);
   const folder = folderOf(account, user, unquoted(from));
   const list = /FILES\s*=\s*\(([^)]*)\)/i.exec(sql)?.[1];
   const names = list === undefined ? readdirSync(folder) : list.split(',').map((name) => unquoted(name.trim()));

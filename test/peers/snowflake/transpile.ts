@@ -55,7 +55,9 @@ function finished(sql: string): string {
     FLATTEN,
     "LATERAL (SELECT UNNEST(JSON_EXTRACT($1, '$$[*]')) AS VALUE) AS $2",
   );
-  return formats(textOfJson(unnested)).replaceAll(/\bVARIANT\b/g, 'JSON');
+  return formats(textOfJson(unnested))
+    .replaceAll(/\bVARIANT\b/g, 'JSON')
+    .replaceAll(/\bDECIMAL\(38, 0\)/g, 'HUGEINT');
 }
 
 /** One Snowflake statement as DuckDB's. Throws what the parser says. */
