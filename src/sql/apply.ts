@@ -1,6 +1,7 @@
 import type { ColumnType, Dialect } from '../contract/dialect.ts';
 import type { Script, Statement } from '../contract/warehouse.ts';
 import { RECORD_COLUMNS, REJECTED_RECORDS, USER_CHANGES, USERS } from './tables.ts';
+import { typedLines } from './typed.ts';
 
 /** What is the same for every row of a batch. */
 export interface BatchFacts {
@@ -151,13 +152,6 @@ function log(w: Writer): Statement {
   );
 }
 
-/** The same lines with each value in its column's type. What a MERGE sets may then be plain columns: not every engine takes more. */
-function typed(w: Writer): string {
-  const plainly = ['op', 'user_id', 'fingerprint'].map((name) => `s.${w.d.name(name)}`);
-  const record = RECORD_COLUMNS.map(({ name, type }) => `${cast(w, name, type)} as ${w.d.name(name)}`);
-  return `(select ${[...plainly, ...record].join(', ')} from ${loadable(w)} s)`;
-}
-
 function merge(w: Writer): Statement {
   const { d, facts, lit } = w;
   const stamp = { seq: String(facts.seq), run_id: lit(facts.run_id) };
@@ -173,7 +167,7 @@ function merge(w: Writer): Statement {
       .join(', ');
   const older = `t.${d.name('seq')} < ${facts.seq} and s.${d.name('op')}`;
   return plain(
-    `merge into ${d.table(USERS.name)} t using ${typed(w)} s on t.${d.name('connection')} = ${lit(facts.connection)} ` +
+    `merge into ${d.table(USERS.name)} t using ${typedLines(d, loadable(w), (column, type) => cast(w, column, type))} s on t.${d.name('connection')} = ${lit(facts.connection)} ` +
       `and t.${d.name('user_id')} = s.${d.name('user_id')} ` +
       (facts.ops.has('purge') ? `when matched and ${older} = 'purge' then delete ` : '') +
       (facts.ops.has('delete')

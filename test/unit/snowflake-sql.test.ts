@@ -5,9 +5,10 @@ import type { Statement, StateRow } from '../../src/contract/warehouse.ts';
 import { applyScript, inspect } from '../../src/sql/apply.ts';
 import { readChanges } from '../../src/sql/changes.ts';
 import { layout } from '../../src/sql/ddl.ts';
-import { eraseUser, forgetConnection, markReplayed, unbindAccount } from '../../src/sql/forget.ts';
+import { eraseUser, forgetConnection, readTraces, unbindAccount } from '../../src/sql/forget.ts';
+import { readLastChanges, readRejected } from '../../src/sql/quarantine.ts';
 import { writeRefs } from '../../src/sql/refs.ts';
-import { restoreUsers } from '../../src/sql/restore.ts';
+import { readLostRows, restoreUsers } from '../../src/sql/restore.ts';
 import { writeRuns } from '../../src/sql/runs.ts';
 import {
   claim,
@@ -37,7 +38,7 @@ const FACTS = {
   account: 'acme',
   run_id: 'run-4',
   recorded_at: AT,
-  ops: new Set(['upsert', 'delete', 'purge', 'reject', 'refs']),
+  ops: new Set(['upsert', 'delete', 'purge', 'reject', 'replayed', 'refs']),
 };
 const RUN: Run = {
   run_id: 'run-4',
@@ -87,15 +88,18 @@ const ALL: readonly (readonly [what: string, statements: readonly Statement[]])[
       readInactive(d, 'crm', ['u1', 'u2']),
       readUsers(d, 'crm', ['u1']),
       readChanges(d, AT, 'crm'),
+      readTraces(d, 'crm', 'u1'),
+      readRejected(d, 'crm', 10, true),
+      readLastChanges(d, 'crm', ['u1', 'u2']),
+      readLostRows(d, 'crm'),
     ],
   ],
   [
     'mending and forgetting',
     [
-      restoreUsers(d, 'crm'),
+      restoreUsers(d, 'crm', '1.1.rules'),
       dropClaim(d, 'crm', 'e2'),
       unbindAccount(d, 'crm'),
-      markReplayed(d, 'crm', ['h1'], AT),
       ...forgetConnection(d, 'crm'),
       ...eraseUser(d, 'crm', 'u1'),
     ],
