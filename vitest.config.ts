@@ -8,10 +8,13 @@ const ENGINE = 'test/integration/{promise,model}-*.test.ts';
 const MODES: Readonly<Record<string, string>> = {
   services: 'test/services/**/*.test.ts',
   googlesql: 'test/peers/googlesql/*.test.ts',
+  smoke: 'test/smoke/*.test.ts',
 };
 
 const EVERYTHING = { test: { name: 'all', include: ['test/{unit,contract,integration}/**/*.test.ts'] } };
-const ON_BIGQUERY = { test: { name: 'bigquery', include: [ENGINE], env: { ROLLCALL_TEST_WAREHOUSE: 'bigquery' } } };
+const ON_PEERS = ['bigquery', 'snowflake'].map((name) => ({
+  test: { name, include: [ENGINE], env: { ROLLCALL_TEST_WAREHOUSE: name } },
+}));
 
 /** `npm test` needs nothing but npm packages; tests on real servers run as `npm run test:services` (mode `services`). */
 export default defineConfig(({ mode }) => {
@@ -21,7 +24,7 @@ export default defineConfig(({ mode }) => {
     resolve: { alias: { 'rollcall/source': new URL('src/sources/own.ts', import.meta.url).pathname } },
     test: {
       ...(own === undefined
-        ? { projects: [EVERYTHING, ON_BIGQUERY].map((project) => ({ extends: true as const, ...project })) }
+        ? { projects: [EVERYTHING, ...ON_PEERS].map((project) => ({ extends: true as const, ...project })) }
         : { include: [own] }),
       // A folder without a test is a mistake; no folder means that nothing needs a server yet.
       passWithNoTests: mode === 'services' && !existsSync(new URL('test/services', import.meta.url)),

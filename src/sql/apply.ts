@@ -2,6 +2,7 @@ import type { ColumnType, Dialect } from '../contract/dialect.ts';
 import { LISTED } from '../contract/effects.ts';
 import type { Script, Statement } from '../contract/warehouse.ts';
 import { RECORD_COLUMNS, REJECTED_RECORDS, USER_CHANGES, USERS } from './tables.ts';
+import { typedLines } from './typed.ts';
 
 /** What is the same for every row of a batch. */
 export interface BatchFacts {
@@ -157,18 +158,18 @@ function merge(w: Writer): Statement {
   const { d, facts, lit } = w;
   const stamp = { seq: String(facts.seq), run_id: lit(facts.run_id) };
   const changedAt = `case when t.${d.name('deleted_at')} is not null or ${contentDiffers(w)} then ${w.at} else t.${d.name('changed_at')} end`;
-  const record = Object.fromEntries(RECORD_COLUMNS.map(({ name, type }) => [name, cast(w, name, type)]));
+  const record = Object.fromEntries(RECORD_COLUMNS.map(({ name }) => [name, `s.${d.name(name)}`]));
   const fingerprint = `s.${d.name('fingerprint')}`;
   const updated = { ...record, changed_at: changedAt, deleted_at: 'null', fingerprint, ...stamp };
   const deleted = { changed_at: w.at, deleted_at: w.at, ...stamp };
-  const inserted = newRow(w);
+  const inserted = { ...newRow(w), ...record };
   const set = (values: Record<string, string>): string =>
     Object.entries(values)
       .map(([name, value]) => `${d.name(name)} = ${value}`)
       .join(', ');
   const older = `t.${d.name('seq')} < ${facts.seq} and s.${d.name('op')}`;
   return plain(
-    `merge into ${d.table(USERS.name)} t using ${loadable(w)} s on t.${d.name('connection')} = ${lit(facts.connection)} ` +
+    `merge into ${d.table(USERS.name)} t using ${typedLines(d, loadable(w), (column, type) => cast(w, column, type))} s on t.${d.name('connection')} = ${lit(facts.connection)} ` +
       `and t.${d.name('user_id')} = s.${d.name('user_id')} ` +
       (facts.ops.has('purge') ? `when matched and ${older} = 'purge' then delete ` : '') +
       (facts.ops.has('delete')

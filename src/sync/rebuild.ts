@@ -12,6 +12,8 @@ import type { Deps } from './settings.ts';
 export interface Recovery {
   readonly deps: Deps;
   journal: Journal;
+  /** The state row was not read: metadata alone spoke for the ledger. */
+  believed?: boolean;
   readonly recipe: string;
   readonly account: string;
   readonly counts: Counts;
@@ -83,11 +85,18 @@ interface Rows {
   readonly seq: number;
 }
 
-/** Counts the connection's rows. */
-export async function rowsOf(r: Recovery, session: Pick<Session, 'read'>): Promise<Rows> {
+/** Counts the connection's rows; there are none where there is no warehouse yet. */
+export async function rowsOf(r: Recovery, session: Pick<Session, 'read'> | null): Promise<Rows> {
+  if (session === null) return { total: 0, seq: 0 };
   const query = countRows(r.deps.warehouse.dialect, r.deps.settings.name);
   const [found] = await Array.fromAsync(session.read(query));
-  return { total: Number(found?.total ?? 0), seq: Number(found?.seq ?? 0) };
+  // A count has a row, whatever there is to count: without it a full table would be taken for an empty one.
+  if (found === undefined) {
+    const { name } = r.deps.settings;
+    const message = `${name}: the warehouse did not say how many rows there are; run again`;
+    throw new RollcallError('transient', message, { connection: name, step: 'count rows' });
+  }
+  return { total: Number(found.total), seq: Number(found.seq ?? 0) };
 }
 
 function halfRead(connection: string, read: number, total: number): RollcallError {
@@ -121,10 +130,10 @@ interface Beginning {
   readonly lost?: boolean;
 }
 
-/** Fills a new ledger from the warehouse's own rows, all of them. */
+/** Fills a new ledger from the warehouse's own rows, all of them; from none where there is no warehouse yet. */
 export async function refill(
   r: Recovery,
-  session: Pick<Session, 'read'>,
+  session: Pick<Session, 'read'> | null,
   { state, epoch, lost = false }: Beginning,
 ): Promise<void> {
   const { settings, warehouse, ledger } = r.deps;
@@ -136,13 +145,14 @@ export async function refill(
     off: asksForInactive(r) ? row.off : 0,
   });
   const counted = async function* () {
-    for await (const row of session.read(readLedgerRows(warehouse.dialect, settings.name))) {
+    for await (const row of session?.read(readLedgerRows(warehouse.dialect, settings.name)) ?? []) {
       read += 1;
       yield shaped(row);
     }
     // A ledger of half the rows would take the other half for new: better none.
     if (read !== total) throw halfRead(settings.name, read, total);
-    if (lost) for await (const row of session.read(readLostRows(warehouse.dialect, settings.name))) yield shaped(row);
+    if (!lost || session === null) return;
+    for await (const row of session.read(readLostRows(warehouse.dialect, settings.name))) yield shaped(row);
   };
   r.journal.close();
   try {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { noEffects } from '../contract/effects.ts';
-import type { Session, StateRow, TableIdentity } from '../contract/warehouse.ts';
+import type { StateRow, TableIdentity } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { layout, type PlacedColumn } from '../sql/ddl.ts';
 import { refillColumns } from '../sql/repair.ts';
@@ -52,13 +52,6 @@ function checkState(r: Recovery, state: StateRow | null): void {
   }
 }
 
-/** A warehouse that is not there yet. */
-const NO_ROWS: Pick<Session, 'read'> = {
-  read: async function* () {
-    yield* [];
-  },
-};
-
 /** Why the ledger is not the warehouse's, or null where it is. */
 function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null): Mismatch | null {
   const { epoch, seq, live, tables } = r.journal.facts();
@@ -107,7 +100,9 @@ async function glance(r: Recovery): Promise<Look> {
   if (identity === null) return { identity, state: null };
   if (identity.state !== undefined) return { identity, state: identity.state };
   const believed = believedState(r.journal.facts(), r.journal.sealed() !== null, identity);
-  return believed === null || mismatch(r, identity, believed) !== null ? look(r) : { identity, state: believed };
+  if (believed === null || mismatch(r, identity, believed) !== null) return look(r);
+  r.believed = true;
+  return { identity, state: believed };
 }
 
 /** Makes the tables and views as they should be; `columns` are missing from tables that have rows. */
@@ -166,6 +161,12 @@ async function resend({ journal }: Recovery, empty: readonly string[]): Promise<
     await journal.step({ lines, moves: [], seen: [], rejected: [], effects: noEffects(), place: null });
 }
 
+/** Another had written the connection's state row before this time, or it was lost. */
+export async function wasTaken(r: Recovery, before: string): Promise<boolean> {
+  const { state } = await look(r);
+  return state === null || state.updated_at < before;
+}
+
 /** Makes ledger and warehouse agree before anything is scanned; `r.journal` may be another one afterwards. */
 export async function recover(r: Recovery): Promise<void> {
   let { identity, state } = await glance(r);
@@ -214,14 +215,13 @@ export async function recoverCopy(r: Recovery): Promise<void> {
     );
   if (identity === null) {
     // Nothing is loaded yet, or not any more: everything the source has would be new.
-    await refill(r, NO_ROWS, { state: null, epoch: mintEpoch() });
+    await refill(r, null, { state: null, epoch: mintEpoch() });
     return;
   }
   const why = mismatch(r, identity, state);
   if (why === null) return;
   await withSession(r, 'read', async (session) => {
-    const source = session ?? NO_ROWS;
-    const lost = why.lost || (await rowsOf(r, source)).total === 0;
-    await refill(r, source, { state, epoch: state?.epoch ?? mintEpoch(), lost });
+    const lost = why.lost || (await rowsOf(r, session)).total === 0;
+    await refill(r, session, { state, epoch: state?.epoch ?? mintEpoch(), lost });
   });
 }

@@ -9,7 +9,7 @@ import { applying, followListing } from './follow.ts';
 import type { Following } from './following.ts';
 import { metered } from './metering.ts';
 import type { Recovery } from './rebuild.ts';
-import { rebuildNow, recover } from './recover.ts';
+import { rebuildNow, recover, wasTaken } from './recover.ts';
 import { replay } from './replay.ts';
 import { failedRun, newRun } from './report.ts';
 import { resync } from './resync.ts';
@@ -47,6 +47,24 @@ async function recovered(r: Recovery, progress: Progress, work: (r: Recovery) =>
   }
 }
 
+/**
+ * Does a run's work. Where the ledger was only believed to be the warehouse's, and the fence tells that it was not when
+ * the run began, it is made anew, as it would have been then, and the work is done once more. Whoever loses the
+ * connection later on stops.
+ */
+async function believing<T>(r: Recovery, progress: Progress, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (r.believed !== true || !(error instanceof RollcallError) || error.kind !== 'lost-lease') throw error;
+    if (!(await wasTaken(r, progress.run.started_at))) throw error;
+    r.believed = false;
+    progress.run.counts.rejected = 0;
+    await recovered(r, progress, recover);
+    return work();
+  }
+}
+
 /** What waits under another recipe was mapped by other rules: nothing of it was loaded, and it is read again. */
 function dropOlderRecipe(journal: Journal, recipe: string): void {
   if (journal.facts().recipe === recipe) return;
@@ -80,15 +98,15 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
     record,
     journal: progress.journal,
   });
-  dropOlderRecipe(progress.journal, recipe);
-  if (progress.journal.sealed() !== null) await applyBatch(applying(following()));
-  if (request.kind === 'resync') {
+  const unbalanced = await believing(recovery, progress, async () => {
+    dropOlderRecipe(progress.journal, recipe);
+    if (progress.journal.sealed() !== null) await applyBatch(applying(following()));
+    if (request.kind !== 'resync') return followListing(following(), request.kind, request.allowDeletes);
     const { chosen = { ids: [] } } = request;
     await (chosen === 'rejected' ? replay(following()) : resync(following(), chosen));
-    return;
-  }
-  const unbalanced = await followListing(following(), request.kind, request.allowDeletes);
-  if (unbalanced === null) return;
+    return null;
+  });
+  if (unbalanced === null || request.kind === 'resync') return;
   // The warehouse has the truth: the ledger is made anew from it and everything is compared once more.
   warnings.push(
     `the books did not balance (${unbalanced}); the ledger was rebuilt from the warehouse and the listing read again`,

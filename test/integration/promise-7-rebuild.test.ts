@@ -22,11 +22,18 @@ const KEPT = 'select user_id, first_seen_at, changed_at, deleted_at from users o
 
 const logOf = (stage: Stage) => stage.query('select * from user_changes order by user_id, seq');
 
-/** Expects the next run to find nothing to change, and all tables to be as they were. */
-async function expectNothingNew(stage: Stage, before: readonly unknown[]): Promise<Run> {
+/** Expects the next run to find nothing to change (or `again` changes that are there already), and all tables as they were. */
+async function expectNothingNew(stage: Stage, before: readonly unknown[], again = 0): Promise<Run> {
   const run = await stage.sync();
   expectOk(run);
-  expect(run.counts).toMatchObject({ inserted: 0, updated: 0, deleted: 0, restored: 0, seen: 18, unchanged: 18 });
+  expect(run.counts).toMatchObject({
+    inserted: 0,
+    updated: again,
+    deleted: 0,
+    restored: 0,
+    seen: 18,
+    unchanged: 18 - again,
+  });
   expect([await stage.query(TIMELESS), await stage.query(KEPT), await logOf(stage)]).toEqual(before);
   return run;
 }
@@ -95,7 +102,8 @@ describe('promise 7: the ledger is a cache of the truth', () => {
     expectOk(await stage.sync());
     const before = await tables(stage);
     stage.restoreLedger(backup);
-    await expectNothingNew(stage, before);
+    // Unseen at the start, the very batch of the last run is made once more, and found to be there.
+    await expectNothingNew(stage, before, (await stage.engine.warehouse).seesState ? 0 : 1);
   });
 
   test('an older warehouse, restored from a backup, gets the changes since, each once', async () => {

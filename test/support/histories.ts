@@ -44,7 +44,7 @@ function cut({ roll, world }: History): void {
 async function sentRuns(engine: Engine): Promise<ReadonlySet<unknown>> {
   if (!(await (await engine.warehouse).exists())) return new Set();
   const made = await engine.query(
-    "select 1 from duckdb_tables() where schema_name = current_schema() and table_name = 'sync_runs'",
+    "select 1 from duckdb_tables() where schema_name = current_schema() and lower(table_name) = 'sync_runs'",
   );
   if (made.length === 0) return new Set();
   return new Set((await engine.query('select run_id from sync_runs')).map(({ run_id }) => run_id));

@@ -9,6 +9,7 @@ import { duckdb } from '../../src/warehouses/duckdb.ts';
 import { rowsOf } from '../../src/warehouses/duckdb-rows.ts';
 import { duckName } from '../peers/bigquery/translate.ts';
 import { optionsIn, sharedPeer } from './bigquery.ts';
+import { snowflakeSchema } from './snowflake-engine.ts';
 
 /** Where an engine's tables are: a warehouse of some kind, its own until it is given to another engine. */
 export interface Home {
@@ -17,6 +18,8 @@ export interface Home {
   readonly file: string | null;
   /** Metadata tell the rows of each connection, and not of all together. */
   readonly tellsApart: boolean;
+  /** The state row is seen at the start of each run; where seeing it costs, an unchanged run believes its ledger. */
+  readonly seesState: boolean;
   open(access: Access): Promise<Session | null>;
   /** Reads behind the engine's back, in DuckDB's SQL whatever the warehouse: peers keep their tables in one. */
   queries(...sqls: readonly string[]): Promise<Row[][]>;
@@ -51,6 +54,7 @@ function duckdbHome(folder: string): Home {
     warehouse: { ...duckdb, dialect: duckdb.dialect(options) },
     file: path,
     tellsApart: true,
+    seesState: true,
     open,
     queries: (...sqls) =>
       within('read', async (session) => {
@@ -121,6 +125,7 @@ async function bigqueryHome(): Promise<Home> {
     warehouse: { ...bigquery, dialect: bigquery.dialect(options) },
     file: null,
     tellsApart: false,
+    seesState: true,
     open: async (access) => {
       const session = await bigquery.open(options, access, context);
       return session === null ? null : settling(session);
@@ -153,10 +158,21 @@ async function bigqueryHome(): Promise<Home> {
   };
 }
 
+function settlingHome(home: Home): Home {
+  return {
+    ...home,
+    open: async (access) => {
+      const session = await home.open(access);
+      return session === null ? null : settling(session);
+    },
+  };
+}
+
 /** The warehouse that engines have which are given none: `ROLLCALL_TEST_WAREHOUSE`, DuckDB where it is not set. */
 export async function makeHome(folder: string): Promise<Home> {
   const kind = process.env.ROLLCALL_TEST_WAREHOUSE ?? 'duckdb';
   if (kind === 'duckdb') return duckdbHome(folder);
   if (kind === 'bigquery') return bigqueryHome();
+  if (kind === 'snowflake') return settlingHome(await snowflakeSchema());
   throw new Error(`test/support/homes.ts has no home of the kind ${kind}`);
 }

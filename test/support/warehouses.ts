@@ -13,6 +13,7 @@ import { claim } from '../../src/sql/state.ts';
 import { stateOf } from '../../src/sync/state.ts';
 import { warehouses } from '../../src/warehouses/registry.ts';
 import { optionsIn, sharedPeer } from './bigquery.ts';
+import { LOADER, optionsTo, peerOf } from './snowflake.ts';
 
 /** How the contract suite gets a warehouse of a kind that is empty and its own. */
 export interface WarehouseDriver {
@@ -31,6 +32,10 @@ export const warehouseDrivers: Readonly<Record<string, WarehouseDriver>> = {
   duckdb: {
     sample: { path: 'warehouse.duckdb' },
     options: async (folder) => ({ path: join(folder, 'warehouse.duckdb') }),
+  },
+  snowflake: {
+    sample: { ...optionsTo('https://acme-test.snowflakecomputing.com'), password: LOADER.password },
+    options: async () => ({ ...optionsTo((await peerOf()).url), password: LOADER.password }),
   },
 };
 
@@ -211,11 +216,11 @@ function claimIn(bench: Bench, connection: string, epoch: string, from: StateRow
   return bench.session.transact(script, bench.signal);
 }
 
-/** A warehouse of this kind, empty and its own, gone after the test; sessions are closed by who opens them. */
-export async function placeOf(warehouse: Warehouse) {
+/** A warehouse of this kind, empty and its own (or the one that `given` leads to); sessions are closed by who opens them. */
+export async function placeOf(warehouse: Warehouse, given?: Record<string, unknown>) {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-warehouse-'));
   stops.push(async () => rmSync(folder, { recursive: true, force: true }));
-  const options = warehouse.options.parse(await driverOf(warehouse).options(folder));
+  const options = warehouse.options.parse(given ?? (await driverOf(warehouse).options(folder)));
   const { signal } = new AbortController();
   const open = (access: Access) =>
     warehouse.open(options, access, { scratch: folder, signal, waiting: () => undefined });
@@ -227,9 +232,9 @@ export async function placeOf(warehouse: Warehouse) {
   return { d: warehouse.dialect(options), folder, signal, write, read: () => open('read') };
 }
 
-/** Opens a warehouse of this kind, empty and its own; closed and gone after the test. */
-export async function openDesk(warehouse: Warehouse): Promise<Desk> {
-  const { d, folder, signal, write } = await placeOf(warehouse);
+/** Opens a warehouse of this kind, empty and its own or the given one; closed and gone after the test. */
+export async function openDesk(warehouse: Warehouse, given?: Record<string, unknown>): Promise<Desk> {
+  const { d, folder, signal, write } = await placeOf(warehouse, given);
   const bench: Bench = { d, folder, signal, session: await write(), last: new Map() };
   stops.push(() => bench.session.close());
   const read = (sql: string): Promise<Row[]> => readAll(bench.session, queryOf(sql));

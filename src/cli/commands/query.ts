@@ -80,8 +80,8 @@ async function tellCost(session: Session, query: Statement, quiet: boolean): Pro
 function tellUsage(session: Session, quiet: boolean): void {
   const used = session.usage?.() ?? null;
   if (used === null || quiet) return;
-  const [billed, ids] = [bytesText(used.bytes_billed), used.jobs.join(', ')];
-  process.stderr.write(`billed: ${billed}; slot time: ${used.slot_ms} ms; ${ids}\n`);
+  const charged = `billed: ${bytesText(used.bytes_billed)}; slot time: ${used.slot_ms} ms; `;
+  process.stderr.write(`${session.estimate === undefined ? '' : charged}query ${used.jobs.join(', ')}\n`);
 }
 
 /** `rollcall query "<sql>"`: reads the configured warehouse. */

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import type { Row, Statement, TableIdentity } from '../contract/warehouse.ts';
+import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
+import { type Desk, inTransaction, persist, plain, use } from './snowflake-desk.ts';
+import { addedColumn } from './snowflake-dialect.ts';
+import { ask, codeOf, describe, type Link } from './snowflake-link.ts';
+import { schemaName } from './snowflake-names.ts';
+
+/** Codes of "does not exist or not authorized", which Snowflake does not tell apart. */
+const ABSENT: ReadonlySet<string> = new Set(['002003', '002043']);
+
+/** What SHOW TABLES tells of a table, by its name in upper case. */
+export type Shown = ReadonlyMap<string, Row>;
+
+/** Every table of the schema, from metadata alone: no virtual warehouse is needed. Null where there is no such schema. */
+export async function showTables(desk: Desk, link: Link): Promise<Shown | null> {
+  try {
+    const { rows } = await ask(link, plain(`SHOW TABLES IN SCHEMA ${schemaName(desk.o)}`));
+    return new Map(rows.map((row) => [String(row.name).toUpperCase(), row]));
+  } catch (error) {
+    if (ABSENT.has(codeOf(error))) return null;
+    throw error;
+  }
+}
+
+/** Rows of a table as metadata count them, of all connections; null where they do not. */
+function rowsOf(shown: Shown, table: string): number | null {
+  const rows = shown.get(table.toUpperCase())?.rows;
+  return rows === null || rows === undefined ? null : Number(rows);
+}
+
+/** What the tables are to an engine that knows them; null while they are not all there. */
+export function identityOf(shown: Shown): TableIdentity | null {
+  if (TABLES.some(({ name }) => !shown.has(name.toUpperCase()))) return null;
+  const made = [USERS, STATE].map(({ name }) => shown.get(name.toUpperCase())?.created_on);
+  const empty = [ROLES, TEAMS, REJECTED_RECORDS].map((table) => table.name).filter((name) => rowsOf(shown, name) === 0);
+  const tables = createHash('sha256').update(made.join()).digest('hex').slice(0, 16);
+  // Whose row it is takes a query to see; that nobody has one does not.
+  const state = rowsOf(shown, STATE.name) === 0 ? { state: null } : {};
+  return { tables, rows: rowsOf(shown, USERS.name), empty, ...state };
+}
+
+const isDefinition = ({ sql }: Statement): boolean => /^\s*(create|alter|drop)\b/i.test(sql);
+
+/** Columns that tables had before, looked up once for each table. Of a table that is new every column is there. */
+function columnLookup(link: Link, before: Shown): (table: string, column: string) => Promise<boolean> {
+  const known = new Map<string, Promise<readonly string[]>>();
+  return async (table, column) => {
+    const name = /"((?:[^"]|"")+)"$/.exec(table)?.[1] ?? '';
+    if (!before.has(name)) return true;
+    const found = known.get(table) ?? describe(link, `SELECT * FROM ${table} LIMIT 0`);
+    known.set(table, found);
+    return (await found).includes(column.toLowerCase());
+  };
+}
+
+/** Runs definitions. Each is a transaction of its own in Snowflake; a column that is there is not added again. */
+async function define(desk: Desk, link: Link, statements: readonly Statement[]): Promise<void> {
+  const before = await showTables(desk, link);
+  if (before === null) await ask(link, plain(`CREATE SCHEMA IF NOT EXISTS ${schemaName(desk.o)}`));
+  const isThere = columnLookup(link, before ?? new Map());
+  for (const statement of statements) {
+    const added = addedColumn(statement.sql);
+    if (added === null || !(await isThere(added.table, added.column))) await ask(link, statement);
+  }
+}
+
+/** Runs statements that are not counted: definitions one by one, changes of rows in one transaction. */
+export async function runStatements(desk: Desk, statements: readonly Statement[]): Promise<void> {
+  const definitions = statements.filter(isDefinition);
+  const changes = statements.filter((statement) => !isDefinition(statement));
+  if (definitions.length > 0) await persist(desk, 'prepare the tables', (link) => define(desk, link, definitions));
+  if (changes.length === 0) return;
+  const { counted } = desk;
+  await persist(desk, 'write rows', (link) =>
+    inTransaction(link, async () => {
+      for (const statement of changes) await use(desk, link, statement);
+      return true;
+    }),
+  );
+  desk.counted = counted;
+}
