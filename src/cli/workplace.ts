@@ -65,7 +65,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
     ledger: makeLedger({ connection: name, source: source.name, folder: config.state.dir }),
     observer,
     signal,
-    connect: (counts) => {
+    connect: (counts, secrets = []) => {
       const budget = budgetOf(config);
       const io = makeIo({
         api: source.api(connection.options),
@@ -74,7 +74,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
         budget,
         signal,
         patienceMs: PATIENCE,
-        secrets: config.secrets,
+        secrets: [...config.secrets, ...secrets],
         watch: {
           sent: () => {
             counts.requests += 1;
@@ -93,7 +93,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
         io.close();
         budget.close();
       };
-      return { reader: source.reader(connection.options, io), close };
+      return { reader: source.reader(connection.options, io), io, close };
     },
     open: (access) => openWarehouse(config, access, { signal, waiting: (ms, reason) => observer.waiting(ms, reason) }),
     lease: async () => acquireLease(config.state.dir, name),

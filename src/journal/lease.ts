@@ -29,13 +29,22 @@ function lock(db: BetterSqlite3.Database): void {
 }
 
 /**
+ * What a lease is for: to run the connection, or to write to its source. One process at a time does either; a write
+ * goes on beside a run.
+ */
+export type LeaseKind = 'run' | 'write';
+
+const LEASES = { run: { files: '', does: 'running' }, write: { files: '.writes', does: 'writing to' } } as const;
+
+/**
  * Takes the one lease of a connection on this host and returns what gives it back. It is a lock of the operating system
  * on a file, so that it ends with its process however that dies. Throws `busy` while another process has it.
  */
-export function acquireLease(folder: string, connection: string): () => void {
+export function acquireLease(folder: string, connection: string, kind: LeaseKind = 'run'): () => void {
   makeFolder(folder, connection);
-  const file = join(folder, `${connection}.lock`);
-  const info = join(folder, `${connection}.lease.json`);
+  const { files, does } = LEASES[kind];
+  const file = join(folder, `${connection}${files}.lock`);
+  const info = join(folder, `${connection}${files}.lease.json`);
   let db = openPlain(file, connection, 0);
   try {
     try {
@@ -51,7 +60,7 @@ export function acquireLease(folder: string, connection: string): () => void {
   } catch (error) {
     db.close();
     if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') {
-      throw new RollcallError('busy', `${holder(info)} is running ${connection}; wait for it to end or stop it`, {
+      throw new RollcallError('busy', `${holder(info)} is ${does} ${connection}; wait for it to end or stop it`, {
         connection,
         step: 'take the lease',
       });
