@@ -42,14 +42,18 @@ export interface Wanted {
 }
 
 /** What a source can be written. Throws `config` when it cannot, or not in this way. */
-export function writesOf({ name, source }: Connection, ops: readonly WriteOp[]): Writes {
+export function writesOf(
+  { name, source }: Connection,
+  wanted: readonly { readonly op: WriteOp; readonly where: string }[],
+): Writes {
   const { writes } = source;
   const refuse = (why: string): RollcallError =>
     new RollcallError('config', `${name}: ${why}`, { connection: name, step: 'users' });
   if (writes === undefined) throw refuse(`${source.name} can only be read: Rollcall knows no way to write to it`);
-  const lacking = ops.find((op) => !writes.ops.includes(op));
+  const lacking = wanted.find(({ op }) => !writes.ops.includes(op));
   if (lacking === undefined) return writes;
-  throw refuse(`${source.name} has no operation to ${lacking} users; it can ${writes.ops.join(', ')}`);
+  const where = lacking.where === '' ? '' : `${lacking.where}: `;
+  throw refuse(`${where}${source.name} has no operation to ${lacking.op} users; it can ${writes.ops.join(', ')} them`);
 }
 
 function actor(): string {

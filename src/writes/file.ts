@@ -64,7 +64,6 @@ function headerProblems(header: readonly string[], onlyCreates: boolean): string
 
 /** The parser's own words may quote a cell, and a cell may be anything. */
 const CSV_WORDS: Readonly<Record<string, string>> = {
-  CSV_RECORD_INCONSISTENT_FIELDS_LENGTH: 'has not as many cells as the first line; a cell with commas needs quotes',
   CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed',
   INVALID_OPENING_QUOTE: 'has a quote within a cell; put the whole cell in quotes and write the quote twice',
   CSV_INVALID_CLOSING_QUOTE: 'has something behind a closing quote; write a quote within a cell twice',
@@ -74,6 +73,9 @@ function csvProblem(error: CsvError): string {
   const where = typeof error.lines === 'number' ? `line ${error.lines}: ` : '';
   return `${where}${CSV_WORDS[error.code] ?? `is not valid CSV (${error.code})`}`;
 }
+
+/** How files are read. Whether each line has its cells is checked here, so that every line that has not is told. */
+const CSV = { bom: true, skip_records_with_empty_values: true, trim: true, relax_column_count: true } as const;
 
 /** A record as the parser gives it with `info`. */
 interface Parsed {
@@ -86,12 +88,7 @@ async function csvLines(path: string, text: string): Promise<Line[]> {
   let parsed: readonly Parsed[];
   try {
     // The library types records by its options; with `info` each is as Parsed says.
-    parsed = csv.parse(text, {
-      bom: true,
-      info: true,
-      skip_records_with_empty_values: true,
-      trim: true,
-    }) as unknown as Parsed[];
+    parsed = csv.parse(text, { ...CSV, info: true }) as unknown as Parsed[];
   } catch (error) {
     if (error instanceof csv.CsvError) throw badFile(path, [csvProblem(error)]);
     throw error;
@@ -101,6 +98,12 @@ async function csvLines(path: string, text: string): Promise<Line[]> {
   const at = header.record.indexOf('op');
   const onlyCreates = records.length > 0 && records.every(({ record }) => record[at] === 'create');
   const problems = headerProblems(header.record, onlyCreates);
+  for (const { record, info } of records) {
+    const [have, want] = [record.length, header.record.length];
+    if (have === want) continue;
+    const cells = `${have} ${have === 1 ? 'cell' : 'cells'}`;
+    problems.push(`line ${info.lines}: has ${cells} where the first line has ${want}; a list needs quotes: "a,b"`);
+  }
   if (problems.length > 0) throw badFile(path, problems);
   return records.map(({ record, info }) => ({
     where: `line ${info.lines}`,

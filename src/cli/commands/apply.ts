@@ -24,7 +24,7 @@ type Place = Pick<Wanted, 'config' | 'connection' | 'globals' | 'yes'>;
 async function ofFile(place: Place, path: string, planFile: string | undefined): Promise<Wanted> {
   const { source } = place.connection;
   const all = await readGiven(path);
-  const writes = writesOf(place.connection, [...new Set(all.map(({ op }) => op))]);
+  const writes = writesOf(place.connection, all);
   const problems = all.flatMap((given) =>
     secretProblems(writes, given, referenceProblem).map((problem) => `${given.where}: ${problem}`),
   );
@@ -38,7 +38,10 @@ async function ofFile(place: Place, path: string, planFile: string | undefined):
 function ofPlan(place: Place, path: string): Wanted {
   const { name, source } = place.connection;
   const plan = loadPlan(path, name, source.name);
-  const writes = writesOf(place.connection, [...new Set(plan.rows.map(({ row }) => row.op))]);
+  const writes = writesOf(
+    place.connection,
+    plan.rows.map(({ row }) => row),
+  );
   const problems: string[] = [];
   const rows = plan.rows.map((known) => {
     const { op, user_id, where, settings } = known.row;

@@ -35,7 +35,7 @@ async function writeOne(op: WriteOp, who: { name: string; id: string | null }, o
   const globals = globalsOf(command);
   const config = await configOf(globals.config);
   const connection = connectionOf(config, who.name);
-  const writes = writesOf(connection, [op]);
+  const writes = writesOf(connection, [{ op, where: '' }]);
   const values = pairs(options.set ?? []);
   if (op !== 'delete' && values.length === 0) throw usage(`say what to ${op}: --set field=value`);
   const given: Given = { op, user_id: who.id, values, where: '' };
