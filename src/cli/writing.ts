@@ -6,6 +6,7 @@ import { isAbort, RollcallError } from '../errors.ts';
 import { acquireLease } from '../journal/lease.ts';
 import { columnRules } from '../sync/columns.ts';
 import type { Deps } from '../sync/settings.ts';
+import { addressBook } from '../writes/addresses.ts';
 import { applyRows, type RowResult, type Told, toldPlan } from '../writes/apply.ts';
 import { closeOrphans } from '../writes/pending.ts';
 import { type Planned, planRow, planRows, unread } from '../writes/plan.ts';
@@ -150,6 +151,7 @@ async function planAndWrite(wanted: Wanted, deps: Deps, log: WriteLog | null): P
       applies: yes,
       remembers,
       actor: actor(),
+      holders: addressBook(connection.source, reader, rows),
       secret: (reference) => secrets.get(reference) ?? '',
       someoneElse: (id) =>
         lookInto(config, connection, (journal) => {

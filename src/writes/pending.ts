@@ -1,17 +1,8 @@
-import type { Setting, WriteEntry, WriteLog } from '../contract/writes.ts';
-import { idIn, pick } from './changes.ts';
+import type { WriteEntry, WriteLog } from '../contract/writes.ts';
+import { pick } from './changes.ts';
 import type { Read, WriteWork } from './work.ts';
 
 const LOST = 'the process ended before the answer came';
-
-/** Users who have the address that a row gives a new user; none where it gives none. */
-export async function holders(work: WriteWork, settings: readonly Setting[]): Promise<string[]> {
-  const email = settings.find(({ field }) => field === 'email')?.value;
-  if (typeof email !== 'string' || email.trim() === '') return [];
-  const found: string[] = [];
-  for await (const user of work.reader.find({ emails: [email.trim()] })) found.push(idIn(work, user));
-  return found.filter((id) => id !== '');
-}
 
 /** True while nobody knows what became of a write. */
 export const isOpen = (entry: WriteEntry): boolean => entry.outcome === null || entry.outcome === 'unknown';

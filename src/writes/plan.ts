@@ -2,8 +2,9 @@ import type { JsonObject } from '../contract/json.ts';
 import type { RunError } from '../contract/run.ts';
 import type { Changes, Target } from '../contract/writes.ts';
 import { BadRecord } from '../errors.ts';
+import { addressIn } from './addresses.ts';
 import { changesOf, labelOf } from './changes.ts';
-import { holders, settleCreation, settleOpen } from './pending.ts';
+import { settleCreation, settleOpen } from './pending.ts';
 import { keyOf, type Row } from './row.ts';
 import { type Read, readUser, type WriteWork } from './work.ts';
 
@@ -81,7 +82,8 @@ async function planCreation(work: WriteWork, row: Row, key: string): Promise<Pla
   if ('reason' in read) return refused(row, read.reason);
   const there = await createdBefore(work, key);
   if (there !== null) return planned(row, { outcome: 'unchanged', user_id: there });
-  const before = await holders(work, row.settings);
+  const address = addressIn(row.settings);
+  const before = address === null ? [] : await work.holders(address);
   const made = settleCreation(work, key, before);
   if (made !== null) return planned(row, { outcome: 'unchanged', user_id: made });
   return planned(row, { ...read, before });

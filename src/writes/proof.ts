@@ -1,7 +1,7 @@
 import type { WriteStep } from '../contract/writes.ts';
 import { BadRecord, isAbort, locate, RollcallError } from '../errors.ts';
+import { addressIn, holdersOf } from './addresses.ts';
 import { changesOf, pick } from './changes.ts';
-import { holders } from './pending.ts';
 import { type Planned, targetOf } from './plan.ts';
 import { HIDDEN, readUser, type WriteWork } from './work.ts';
 
@@ -30,7 +30,10 @@ const didNot = (lost: RollcallError): Proof => ({
 });
 
 async function ofCreation(work: WriteWork, plan: Planned, lost: RollcallError): Promise<Proof> {
-  const fresh = (await holders(work, plan.row.settings)).filter((id) => !plan.before.includes(id));
+  const address = addressIn(plan.row.settings);
+  if (address === null) return nothing(lost, 'there is no address to search for');
+  const found = await holdersOf(work.deps.settings.source, work.reader, [address]);
+  const fresh = (found.get(address) ?? []).filter((id) => !plan.before.includes(id));
   const [only] = fresh;
   if (fresh.length === 1 && only !== undefined) return { says: 'happened', user_id: only };
   return nothing(lost, 'a search for the address finds nobody new');
@@ -45,6 +48,9 @@ async function ofDeletion(work: WriteWork, id: string, lost: RollcallError): Pro
   return { says: 'happened', user_id: id };
 }
 
+const isList = (work: WriteWork, field: string): boolean =>
+  work.writes.fields.some(({ name, kind }) => name === field && kind === 'list');
+
 async function ofUpdate(work: WriteWork, plan: Planned, step: WriteStep, lost: RollcallError): Promise<Proof> {
   const id = plan.row.user_id ?? '';
   const raw = await readUser(work, id);
@@ -54,6 +60,8 @@ async function ofUpdate(work: WriteWork, plan: Planned, step: WriteStep, lost: R
   const now = changesOf(work, targetOf(work, plan.row, raw));
   const left = visible.filter(([field]) => now[field] !== undefined);
   if (left.length === 0) return { says: 'happened', user_id: id };
+  const hidden = left.find(([field]) => now[field]?.[0] === null && isList(work, field));
+  if (hidden !== undefined) return nothing(lost, `the source does not show the ${hidden[0]} of the user`);
   const asBefore = left.every(([field, change]) => JSON.stringify(now[field]) === JSON.stringify(change));
   return asBefore && left.length === visible.length
     ? didNot(lost)

@@ -136,11 +136,17 @@ export function keyOf({ op, user_id, settings }: Row): string {
     .slice(0, 32);
 }
 
+/** Who is to be created, as far as a row says it. */
+function newcomer(row: Row): string {
+  const email = row.settings.find(({ field }) => field === 'email')?.value;
+  return typeof email === 'string' ? email.trim().toLowerCase() : keyOf(row);
+}
+
 /** Rows that name a user whom an earlier row names are refused: what each of them would change depends on the other. */
 export function refuseRepeats(rows: readonly Row[]): Row[] {
   const first = new Map<string, Row>();
   return rows.map((row) => {
-    const who = row.user_id === null ? `new ${keyOf(row)}` : `user ${row.user_id}`;
+    const who = row.user_id === null ? `new ${newcomer(row)}` : `user ${row.user_id}`;
     const earlier = first.get(who);
     if (earlier === undefined) {
       first.set(who, row);

@@ -53,7 +53,7 @@ async function sendOnce(work: WriteWork, step: WriteStep, creates: boolean): Pro
 
 /** Trouble that is not of this user: no token, no server, or no more patience. */
 function isGeneral(error: RollcallError): boolean {
-  if (error.kind === 'auth' || error.kind === 'rate-limited' || error.kind === 'config') return true;
+  if (error.status === 429 || ['auth', 'rate-limited', 'config'].includes(error.kind)) return true;
   return error.kind === 'transient' && !error.inDoubt;
 }
 

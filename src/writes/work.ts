@@ -23,6 +23,8 @@ export interface WriteWork {
   readonly actor: string;
   /** What a reference to a secret stands for. */
   secret(reference: string): string;
+  /** Ids of the users who had the address of a row when the command began. */
+  holders(email: string): Promise<readonly string[]>;
   /** A user with a row, other than this one; null when nobody is known. */
   someoneElse(user_id: string): string | null;
   /** RFC 3339. */
