@@ -24,19 +24,12 @@ export interface Follower {
 }
 
 async function follow(deps: Deps, log: WriteLog): Promise<void> {
-  // Without a mark nothing needs to be read; without tables, the run that reads nothing makes them.
-  if (log.marks().length > 0 || !(await sendWrites(deps, log))) {
-    const run = await execute(deps, AGAIN);
-    if (run.error !== null) throw new RollcallError(run.error.kind, run.error.message, { step: run.error.step });
-  }
-  await sendWrites(deps, log);
-}
-
-/** Of a run that has the connection: it reads the marked users again before it applies, and once more when it ends. */
-async function leaveToRun(deps: Deps, log: WriteLog, busy: RollcallError): Promise<void> {
-  deps.observer.warn(
-    `${deps.settings.name}: ${busy.message.split(';')[0]}; it reads the users who were written to again`,
-  );
+  // The rows about the writes first: they are true whatever becomes of reading the users again.
+  const there = await sendWrites(deps, log);
+  if (there && log.marks().length === 0) return;
+  // Without tables, this run makes them, also where there is nobody to read.
+  const run = await execute(deps, AGAIN);
+  if (run.error !== null) throw new RollcallError(run.error.kind, run.error.message, { step: run.error.step });
   await sendWrites(deps, log);
 }
 
@@ -50,10 +43,10 @@ export function makeFollower(deps: Deps, log: WriteLog): Follower {
     } catch (error) {
       const known = locate(error, deps.settings.name, 'bring the writes into the tables');
       if (known.kind !== 'busy' || known.step !== 'take the lease') return known;
-      return leaveToRun(deps, log, known).then(
-        () => null,
-        (behind: unknown) => locate(behind, deps.settings.name, 'user_writes'),
-      );
+      // That run reads the marked users again before it applies anything, and once more when it is done.
+      const who = known.message.split(';')[0] ?? '';
+      deps.observer.warn(`${deps.settings.name}: ${who}; it reads the users who were written to again`);
+      return null;
     } finally {
       last = Date.now();
     }

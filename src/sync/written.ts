@@ -20,7 +20,8 @@ export async function settleWrites(
     const log = deps.ledger.writes(false);
     if (log === null) return;
     try {
-      if (log.marks().length > 0) {
+      const there = await sendWrites(deps, log);
+      if (log.marks().length > 0 || !there) {
         const again = { kind: 'resync', trigger, scheduled_at: null, allowDeletes: false, chosen: 'marked' } as const;
         const { error } = await run(deps, again);
         if (error !== null) throw new RollcallError(error.kind, error.message, { step: error.step });
