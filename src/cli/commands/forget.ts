@@ -4,7 +4,9 @@ import type { Session, Statement } from '../../contract/warehouse.ts';
 import { locate, RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
 import { hasFiles, removeLedger } from '../../journal/ledger.ts';
+import { removeWriteLog } from '../../journal/write-log.ts';
 import { eraseUser, forgetConnection, readRows, readTraces } from '../../sql/forget.ts';
+import type { Deps } from '../../sync/settings.ts';
 import { settleSealed } from '../../sync/settle.ts';
 import { confirm } from '../confirm.ts';
 import { type Globals, globalsOf } from '../globals.ts';
@@ -98,11 +100,22 @@ export async function forget(name: string, options: { yes?: true }, command: Com
     const drop = { traces: readRows(dialect, name), statements: forgetConnection(dialect, name) };
     const { warnings } = await runInWarehouse(config, name, drop, stop.signal);
     removeLedger(config.state.dir, name);
+    removeWriteLog(config.state.dir, name);
     say(globals, { connection: name, forgotten: true }, warnings, `${name}: forgotten`);
     return 0;
   } finally {
     release();
     stop.release();
+  }
+}
+
+/** What was written to a person goes with him: it would be sent to the warehouse later. */
+function eraseWrites({ ledger }: Deps, id: string): void {
+  const log = ledger.writes(false);
+  try {
+    log?.erase(id);
+  } finally {
+    log?.close();
   }
 }
 
@@ -127,6 +140,7 @@ export async function erase(name: string, id: string, options: { yes?: true }, c
       journal.dropPending();
       dropped = await runInWarehouse(config, name, drop, stop.signal);
       journal.erase(id);
+      eraseWrites(deps, id);
     } finally {
       journal.close();
     }
