@@ -1,7 +1,6 @@
-import { hostname, userInfo } from 'node:os';
 import type { Config, Connection } from '../../config/types.ts';
 import { noCounts } from '../contract/run.ts';
-import type { WriteLog, WriteOp, Writes } from '../contract/writes.ts';
+import type { WriteLog, Writes } from '../contract/writes.ts';
 import { isAbort, RollcallError } from '../errors.ts';
 import { acquireLease } from '../journal/lease.ts';
 import { columnRules } from '../sync/columns.ts';
@@ -23,6 +22,7 @@ import { stopOnSignals } from './stop.ts';
 import { makeFollower } from './tables-follow.ts';
 import { view } from './terminal.ts';
 import { depsOf } from './workplace.ts';
+import { actor } from './writable.ts';
 import { codeOf, sums, tellRow } from './write-output.ts';
 
 /** What a command wants written. */
@@ -42,34 +42,11 @@ export interface Wanted {
   readonly saved?: SavedPlan;
 }
 
-/** What a source can be written. Throws `config` when it cannot, or not in this way. */
-export function writesOf(
-  { name, source }: Connection,
-  wanted: readonly { readonly op: WriteOp; readonly where: string }[],
-): Writes {
-  const { writes } = source;
-  const refuse = (why: string): RollcallError =>
-    new RollcallError('config', `${name}: ${why}`, { connection: name, step: 'users' });
-  if (writes === undefined) throw refuse(`${source.name} can only be read: Rollcall knows no way to write to it`);
-  const lacking = wanted.find(({ op }) => !writes.ops.includes(op));
-  if (lacking === undefined) return writes;
-  const where = lacking.where === '' ? '' : `${lacking.where}: `;
-  throw refuse(`${where}${source.name} has no operation to ${lacking.op} users; it can ${writes.ops.join(', ')} them`);
-}
-
-function actor(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // A container may run under a number that no user of it has.
-    return `uid ${process.getuid?.() ?? '?'}@${hostname()}`;
-  }
-}
-
 /** Everything that is open while a command writes. */
 interface Open {
   readonly wanted: Wanted;
-  readonly deps: Deps;
+  /** The same as the work's, but deaf to a request to stop. */
+  readonly lasting: Deps;
   readonly work: WriteWork;
   readonly account: string;
   readonly results: RowResult[];
@@ -116,8 +93,9 @@ function showPlan(open: Open, plans: readonly Planned[]): number {
 }
 
 async function makeIt(open: Open, log: WriteLog, plans: readonly Planned[]): Promise<number> {
-  const { wanted, deps, work } = open;
-  const follower = makeFollower(deps, log);
+  const { wanted, work } = open;
+  if (wanted.planFile !== undefined) savePlan(work, wanted.planFile, open.account, plans);
+  const follower = makeFollower(open.lasting, log);
   const plan = planner(open);
   const trouble = await applyRows(work, log, plans, {
     replan: (planned) => plan(planned.row),
@@ -160,7 +138,8 @@ async function planAndWrite(wanted: Wanted, deps: Deps, log: WriteLog | null): P
         }),
       now: () => new Date().toISOString(),
     };
-    const open: Open = { wanted, deps, work, account, results: [] };
+    const lasting = depsOf(config, connection, deps.observer, new AbortController().signal);
+    const open: Open = { wanted, lasting, work, account, results: [] };
     if (wanted.saved !== undefined && wanted.saved.account !== account)
       throw new RollcallError(
         'config',

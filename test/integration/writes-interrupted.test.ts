@@ -92,6 +92,7 @@ describe('an apply that is asked to stop', () => {
     ['SIGTERM', 143],
   ] as const)('by %s waits for the answer to the write under way and sends no other', async (signal, code) => {
     const home = await pylonHome();
+    await home.sync();
     const rows = home.api.world.users().map(({ id }) => `update,${id},out_of_office`);
     const file = home.file('rows.csv', `op,user_id,status\n${rows.join('\n')}\n`);
     onWrite(home, { kind: 'slow', ms: 300 }, FOR_EVER);
@@ -102,6 +103,7 @@ describe('an apply that is asked to stop', () => {
     const outcomes = ended.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line).outcome]));
     const sent = outcomes.filter((outcome) => outcome === 'applied').length;
     expect({ code: ended.code, sent, requests: home.writes().length }).toEqual({ code, sent: 2, requests: 2 });
+    expect(await home.rows("select count(*) as n from user_changes where op = 'update'")).toEqual([{ n: 2 }]);
     expect(outcomes.filter((outcome) => !['applied', 'unchanged', 'planned'].includes(outcome))).toEqual([]);
   });
 });

@@ -8,7 +8,8 @@ import { refuseRepeats, rowOf, secretProblems } from '../../writes/row.ts';
 import { globalsOf } from '../globals.ts';
 import { referenceProblem } from '../secret-values.ts';
 import { configOf, connectionOf } from '../workplace.ts';
-import { carryOut, type Wanted, writesOf } from '../writing.ts';
+import { writesOf } from '../writable.ts';
+import { carryOut, type Wanted } from '../writing.ts';
 
 interface ApplyOptions {
   readonly plan?: string;

@@ -10,7 +10,8 @@ import { commandProblem } from '../secret-values.ts';
 import { stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
 import { configOf, connectionOf, depsOf } from '../workplace.ts';
-import { carryOut, writesOf } from '../writing.ts';
+import { writesOf } from '../writable.ts';
+import { carryOut } from '../writing.ts';
 
 /** Options of the commands that write one user. */
 interface UserOptions {
