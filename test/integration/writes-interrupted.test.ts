@@ -165,3 +165,26 @@ describe('a sync that goes on while users are written to', () => {
     expect(await home.rows('select count(*) as n from current_users')).toEqual([{ n: 29 }]);
   });
 });
+
+describe('the budget of writes', () => {
+  test('is spent before sending: one more than fits into a minute waits, and can be stopped while it does', async () => {
+    const home = await pylonHome(20, ['limits: { list: 0, get: 0, search: 0, write: 2 }']);
+    const users = home.api.world.users().filter((one) => one.status === 'active');
+    const rows = users.slice(0, 3).map(({ id }) => `update,${id},away`);
+    const file = home.file('rows.csv', `op,user_id,status\n${rows.join('\n')}\n`);
+    const running = home.start(['apply', 'crew', file, '--yes', '--json']);
+    await until(() => running.stderr().includes('"reason":"budget","msg":"waiting"'), 'the third write waits');
+    running.child.kill('SIGINT');
+    const { code, stdout } = await running.ended;
+    const outcomes = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line).outcome]));
+    expect({ code, outcomes, sent: home.writes().length }).toEqual({
+      code: 130,
+      outcomes: ['applied', 'applied', 'planned'],
+      sent: 2,
+    });
+    expect(await home.rows('select outcome from user_writes')).toEqual([
+      { outcome: 'applied' },
+      { outcome: 'applied' },
+    ]);
+  });
+});
