@@ -26,6 +26,8 @@ export interface ErrorFacts {
   readonly cursorRefused?: boolean;
   /** The ledger cannot be read; it is kept aside when it is closed, and the work may begin anew with a new one. */
   readonly ledgerLost?: boolean;
+  /** A write was sent and its answer was lost: it may have been applied. Only a read can tell. */
+  readonly inDoubt?: boolean;
   readonly cause?: unknown;
 }
 
@@ -41,6 +43,7 @@ export class RollcallError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly cursorRefused: boolean;
   readonly ledgerLost: boolean;
+  readonly inDoubt: boolean;
 
   constructor(kind: ErrorKind, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -52,6 +55,7 @@ export class RollcallError extends Error {
     this.retryAfterMs = facts.retryAfterMs;
     this.cursorRefused = facts.cursorRefused ?? false;
     this.ledgerLost = facts.ledgerLost ?? false;
+    this.inDoubt = facts.inDoubt ?? false;
   }
 
   get retryable(): boolean {
@@ -78,6 +82,7 @@ export function locate(error: unknown, connection: string, step: string): Rollca
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
       cursorRefused: error.cursorRefused,
       ledgerLost: error.ledgerLost,
+      inDoubt: error.inDoubt,
       cause: error.cause ?? error,
     });
   }

@@ -52,6 +52,7 @@ export function addCommands(program: Command, done: Done): void {
     .action(async (name, options, command) =>
       done(await (await import('./commands/sync.ts')).resync(name, options, command)),
     );
+  addWriting(program, done);
   addReading(program, done);
   addRejected(program, done);
   addState(program, done);
@@ -91,6 +92,52 @@ function addWorker(program: Command, done: Done): void {
     .description('let its schedule start runs again')
     .action(async (name, options, command) =>
       done(await (await import('./commands/pause.ts')).resume(name, options, command)),
+    );
+}
+
+/** Says that what a command writes is only shown until this is given. */
+const YES = ['--yes', 'do it; without this the plan is shown and nothing is written'] as const;
+const SET = ['--set <field=value...>', 'what to set; field+=value adds to a list'] as const;
+
+function addWriting(program: Command, done: Done): void {
+  const users = program.command('users').description('one user at the source: look, and write');
+  users
+    .command('get <connection> <id>')
+    .description('the user as the source has him now')
+    .action(async (name, id, options, command) =>
+      done(await (await import('./commands/users.ts')).getUser(name, id, options, command)),
+    );
+  users
+    .command('create <connection>')
+    .description('make a user')
+    .option(...SET)
+    .option(...YES)
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/users.ts')).createUser(name, options, command)),
+    );
+  users
+    .command('update <connection> <id>')
+    .description('change a user')
+    .option(...SET)
+    .option(...YES)
+    .action(async (name, id, options, command) =>
+      done(await (await import('./commands/users.ts')).updateUser(name, id, options, command)),
+    );
+  users
+    .command('delete <connection> <id>')
+    .description('remove a user')
+    .option(...YES)
+    .action(async (name, id, options, command) =>
+      done(await (await import('./commands/users.ts')).deleteUser(name, id, options, command)),
+    );
+  program
+    .command('apply <connection> [file]')
+    .description('many users, from a .csv or .ndjson file with the columns op, user_id and fields')
+    .option('--plan <file>', 'save the plan')
+    .option('--from-plan <file>', 'take a saved plan instead of a file')
+    .option(...YES)
+    .action(async (name, file, options, command) =>
+      done(await (await import('./commands/apply.ts')).apply(name, file, options, command)),
     );
 }
 

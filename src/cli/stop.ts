@@ -17,7 +17,7 @@ export function stopOnSignals(): Stop {
     const own = 128 + constants.signals[name];
     if (code !== null) process.exit(own);
     code = own;
-    process.stderr.write(`\nstopping after the page in hand; once more (${name}) stops at once\n`);
+    process.stderr.write(`\nstopping after what is in hand; once more (${name}) stops at once\n`);
     controller.abort();
   };
   const interrupt = (): void => on('SIGINT');

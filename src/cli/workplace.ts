@@ -84,7 +84,7 @@ export function depsIn(config: Config, connection: Connection, around: Surroundi
     observer,
     signal,
     ...(warehouse.batch === undefined ? {} : { batch: warehouse.batch }),
-    connect: (counts) => {
+    connect: (counts, secrets = []) => {
       const { budget, close: closeBudget } = around.budget();
       const io = makeIo({
         api: source.api(connection.options),
@@ -93,7 +93,7 @@ export function depsIn(config: Config, connection: Connection, around: Surroundi
         budget,
         signal,
         patienceMs,
-        secrets: config.secrets,
+        secrets: [...config.secrets, ...secrets],
         watch: {
           sent: () => {
             counts.requests += 1;
@@ -113,7 +113,7 @@ export function depsIn(config: Config, connection: Connection, around: Surroundi
         io.close();
         closeBudget();
       };
-      return { reader: source.reader(connection.options, io), close };
+      return { reader: source.reader(connection.options, io), io, close };
     },
     open,
     lease,

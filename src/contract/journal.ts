@@ -1,6 +1,7 @@
 import type { Effects, Version } from './effects.ts';
 import type { Run } from './run.ts';
 import type { Row, SealedFile } from './warehouse.ts';
+import type { WriteLog } from './writes.ts';
 
 /** A known user. `num` counts users in the order they were first met. */
 export interface Known extends Version {
@@ -237,4 +238,6 @@ export interface Ledger {
   copy(folder: string): Promise<Ledger>;
   /** Fills a new ledger beside the old one from rows of `users` (user_id, fingerprint, gone, off) and puts it in its place. */
   rebuild(rows: AsyncIterable<Row>, start: RebuildStart): Promise<Journal>;
+  /** The connection's journal of writes; null when there is none and it is not to be made. The caller closes it. */
+  writes(make: boolean): WriteLog | null;
 }

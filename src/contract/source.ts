@@ -1,7 +1,11 @@
 import type { ZodType } from 'zod';
 import type { Call, Io, Request } from './io.ts';
 import type { Json, JsonObject } from './json.ts';
-import type { Role, UserRecord } from './user.ts';
+import type { Refs } from './refs.ts';
+import type { UserRecord } from './user.ts';
+import type { Writes } from './writes.ts';
+
+export type { ListedRole, Refs, Team } from './refs.ts';
 
 /** What a source says of a user whom its listing did not return. */
 export type Absence = 'gone' | 'present' | 'inactive' | 'unknown';
@@ -19,25 +23,6 @@ export interface Field {
   readonly path: readonly string[];
   readonly type: 'text' | 'boolean' | 'integer' | 'timestamp' | 'json';
   readonly doc: string;
-}
-
-/** A group of users as the source lists it. */
-export interface Team {
-  readonly id: string;
-  readonly name: string | null;
-  readonly raw: JsonObject;
-}
-
-/** A role as the source lists it. */
-export interface ListedRole extends Role {
-  readonly id: string;
-  readonly raw: JsonObject;
-}
-
-/** The listings that users refer to, read before the scan. */
-export interface Refs {
-  readonly roles: ReadonlyMap<string, ListedRole>;
-  readonly teams: ReadonlyMap<string, Team>;
 }
 
 /** A piece of the complete listing, in the source's order. */
@@ -156,4 +141,6 @@ export interface Source<Options = unknown> {
   user(raw: JsonObject, refs: Refs, active: boolean | null): UserRecord;
   /** What the mapping takes from `refs` for this record, as text; part of the fingerprint. "" where the record says all. */
   referred(raw: JsonObject, refs: Refs): string;
+  /** The update operations that it documents; none where it can only be read. */
+  readonly writes?: Writes;
 }

@@ -1,5 +1,5 @@
 import type { Budget } from '../contract/budget.ts';
-import type { Call, Io, Part, Request } from '../contract/io.ts';
+import type { Answer, Call, Io, Part, Request } from '../contract/io.ts';
 import { isObject, type Json } from '../contract/json.ts';
 import type { Api, Login, Session } from '../contract/source.ts';
 import { hostAndPort } from './address.ts';
@@ -187,23 +187,39 @@ function senderParts(options: IoOptions): SenderParts {
   return login === undefined ? parts : { ...parts, credentials: credentialsOf(parts, login, learn) };
 }
 
+/** Never aborted. */
+const UNSTOPPED = new AbortController().signal;
+
+/**
+ * A write that is under way is not given up when the run is asked to stop, for then nobody would know what became of
+ * it. Its waits, before it is sent and before it is sent again, still are.
+ */
+function partsFor(request: Request, parts: SenderParts): SenderParts {
+  if (request.call !== 'write') return parts;
+  parts.patience.signal.throwIfAborted();
+  return { ...parts, patience: { ...parts.patience, signal: UNSTOPPED } };
+}
+
+async function sendOne(parts: SenderParts, request: Request): Promise<Answer> {
+  return retrying(
+    () =>
+      attempt(parts, request, {
+        good: async (incoming) => {
+          const body = await answerBody(incoming);
+          return { status: incoming.status, headers: incoming.headers, body };
+        },
+        accepted: ({ status, headers }, body) => ({ status, headers, body }),
+      }),
+    parts.patience,
+  );
+}
+
 /** Makes the Io of one connection. `close` drops its connections; call it when the run is over. */
 export function makeIo(options: IoOptions): Io & { close(): void } {
   const parts = senderParts(options);
   const io: Io & { close(): void } = {
     signal: options.signal,
-    send: (request) =>
-      retrying(
-        () =>
-          attempt(parts, request, {
-            good: async (incoming) => {
-              const body = await answerBody(incoming);
-              return { status: incoming.status, headers: incoming.headers, body };
-            },
-            accepted: ({ status, headers }, body) => ({ status, headers, body }),
-          }),
-        parts.patience,
-      ),
+    send: async (request) => sendOne(partsFor(request, parts), request),
     read: (request, items) => readList(parts, request, items),
     close: () => parts.wire.close(),
   };

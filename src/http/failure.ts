@@ -54,7 +54,7 @@ export function networkTrouble(scene: Scene, request: Request, error: Error): Tr
   const doubtful = request.call === 'write' && phase === 'lost';
   const told = `${request.endpoint}: ${words}. ${doubtful ? DOUBT : advice}.`;
   const kind = phase === 'unsendable' ? 'config' : 'transient';
-  const facts: FailedFacts = { kind, cause: causeOf(scene, error) };
+  const facts: FailedFacts = { kind, inDoubt: doubtful, cause: causeOf(scene, error) };
   return new Trouble({
     reason,
     retries: doubtful ? 0 : NETWORK_RETRIES[phase],
@@ -67,7 +67,8 @@ export function bodyTrouble(scene: Scene, request: Request, status: number, prob
   const write = request.call === 'write';
   const words = `${request.endpoint} was answered ${status}, but the answer ${problem.message}.${write ? ` ${DOUBT}.` : ''}`;
   const retries = problem.final || write ? 0 : RETRIES;
-  const error = failed(scene, request, words, { kind: problem.final ? 'bad-data' : 'transient', status });
+  const kind = problem.final ? 'bad-data' : 'transient';
+  const error = failed(scene, request, words, { kind, status, inDoubt: write });
   return new Trouble({ reason: problem.reason, retries, error });
 }
 
@@ -137,6 +138,11 @@ export function statusTrouble(scene: Scene, request: Request, refusal: Refusal):
     retries,
     limited: status === 429 && !shutOut,
     serverMs: (status === 429 && !shutOut) || status === 503 ? serverMs : null,
-    error: failed(scene, request, words, { kind, status, ...(serverMs === null ? {} : { retryAfterMs: serverMs }) }),
+    error: failed(scene, request, words, {
+      kind,
+      status,
+      inDoubt: doubtful,
+      ...(serverMs === null ? {} : { retryAfterMs: serverMs }),
+    }),
   });
 }

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import got from 'got';
 import type { Request } from '../contract/io.ts';
+import type { Json } from '../contract/json.ts';
 import { BodyProblem } from './trouble.ts';
 
 /** How long the network may be silent, in ms. */
@@ -90,6 +91,12 @@ function client(options: WireOptions, keepAlive: boolean) {
   return { instance, close };
 }
 
+/** The body to send. Of a request without one, other than GET, the client would wait for somebody to write it. */
+function payload(method: string, body: Json | undefined): { body?: string } {
+  if (body !== undefined) return { body: JSON.stringify(body) };
+  return method === 'GET' ? {} : { body: '' };
+}
+
 /** Makes the HTTP client of one connection. */
 export function makeWire(options: WireOptions): Wire {
   const reading = client(options, true);
@@ -98,9 +105,9 @@ export function makeWire(options: WireOptions): Wire {
   return {
     open(url, request, session, signal) {
       const { instance } = request.call === 'write' ? writing : reading;
-      const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
+      const method = request.method ?? 'GET';
       const headers = { ...session, ...(request.body === undefined ? {} : { 'content-type': 'application/json' }) };
-      const stream = instance.stream(url, { method: request.method ?? 'GET', headers, signal, ...body });
+      const stream = instance.stream(url, { method, headers, signal, ...payload(method, request.body) });
       return new Promise((resolve, reject) => {
         // Stays on for good: after the answer's start the same errors reach the loop that reads the body.
         stream.on('error', reject);

@@ -65,17 +65,26 @@ export function lockFile({ file, info, subject, taken }: FileLock): () => void {
 }
 
 /**
+ * What a lease is for: to run the connection, or to write to its source. One process at a time does either; a write
+ * goes on beside a run.
+ */
+export type LeaseKind = 'run' | 'write';
+
+const LEASES = { run: { files: '', does: 'running' }, write: { files: '.writes', does: 'writing to' } } as const;
+
+/**
  * Takes the one lease of a connection on this host and returns what gives it back. Throws `busy` while another process
  * has it.
  */
-export function acquireLease(folder: string, connection: string): () => void {
+export function acquireLease(folder: string, connection: string, kind: LeaseKind = 'run'): () => void {
   makeFolder(folder, connection);
+  const { files, does } = LEASES[kind];
   return lockFile({
-    file: join(folder, `${connection}.lock`),
-    info: join(folder, `${connection}.lease.json`),
+    file: join(folder, `${connection}${files}.lock`),
+    info: join(folder, `${connection}${files}.lease.json`),
     subject: connection,
     taken: (who) =>
-      new RollcallError('busy', `${who} is running ${connection}; wait for it to end or stop it`, {
+      new RollcallError('busy', `${who} is ${does} ${connection}; wait for it to end or stop it`, {
         connection,
         step: 'take the lease',
       }),

@@ -8,6 +8,7 @@ import { FORGET_PENDING, makeJournal } from './journal.ts';
 import { sweepSpool } from './spool.ts';
 import { buildIndex } from './user-index.ts';
 import { standingCode } from './users.ts';
+import { openWriteLog } from './write-log.ts';
 
 /** Whose ledger, and where. */
 export interface LedgerPlace {
@@ -238,6 +239,7 @@ export function makeLedger(place: LedgerPlace): Ledger {
     }
   };
   return {
+    writes: (make) => openWriteLog(folder, connection, make),
     open: async () => {
       makeFolder(folder, connection);
       makeFolder(spool, connection);

@@ -6,6 +6,7 @@ import type { Role, UserRecord } from '../contract/user.ts';
 import { BadRecord } from '../errors.ts';
 import { type OffsetPlan, offsetPages } from '../http/offset-pages.ts';
 import { apiBase } from './base.ts';
+import { bluebricksWrites } from './bluebricks-writes.ts';
 import { findWithoutSearch, type Lookup, presence } from './lookup.ts';
 import { idOf, instant, joinable, role, text, texts } from './record.ts';
 
@@ -146,4 +147,5 @@ export const bluebricks: Source<Options> = {
   }),
   user,
   referred: (raw, known) => (Array.isArray(raw.roles) && raw.roles.some(half) ? JSON.stringify(roles(raw, known)) : ''),
+  writes: bluebricksWrites,
 };

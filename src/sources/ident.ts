@@ -10,6 +10,7 @@ import { refreshing, subjectOf } from './ident-login.ts';
 import { type Membership, soundMembers } from './ident-members.ts';
 import { makeSight } from './ident-sight.ts';
 import { failure } from './ident-words.ts';
+import { identWrites } from './ident-writes.ts';
 import { findWithoutSearch, type Lookup } from './lookup.ts';
 import { firstText, idOf, instant, joinable, NIL_UUID, text, texts } from './record.ts';
 
@@ -153,4 +154,5 @@ export const ident: Source<Options> = {
   },
   user,
   referred: () => '',
+  writes: identWrites,
 };

@@ -7,6 +7,7 @@ import { BadRecord } from '../errors.ts';
 import { cursorPages, type PagePlan } from '../http/pages.ts';
 import { apiBase } from './base.ts';
 import { failure } from './jitsudo-words.ts';
+import { jitsudoWrites } from './jitsudo-writes.ts';
 import { findWithoutSearch, type Lookup, presence } from './lookup.ts';
 import { idOf, instant, joinable, text, texts } from './record.ts';
 
@@ -157,4 +158,5 @@ export const jitsudo: Source<Options> = {
   },
   user,
   referred: () => '',
+  writes: jitsudoWrites,
 };

@@ -4,6 +4,7 @@ import type { Call, Io } from '../contract/io.ts';
 import { isObject, type JsonObject } from '../contract/json.ts';
 import type { Api, Chosen, Field, Reader, Refs, Source } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
+import type { Writes } from '../contract/writes.ts';
 import { RollcallError } from '../errors.ts';
 import { idOf, joinable } from './record.ts';
 
@@ -12,6 +13,7 @@ export type { Answer, Call, Io, Request } from '../contract/io.ts';
 export { isObject, type Json, type JsonObject } from '../contract/json.ts';
 export type { Account, Api, Chosen, Chunk, Field, Reader, Refs, Source, Verdict } from '../contract/source.ts';
 export type { Role, UserRecord } from '../contract/user.ts';
+export type { Changes, FieldValue, Setting, Target, WriteField, WriteStep, Writes } from '../contract/writes.ts';
 export { BadRecord, RollcallError } from '../errors.ts';
 export { type OffsetPlan, offsetPages } from '../http/offset-pages.ts';
 export { cursorPages, type PagePlan } from '../http/pages.ts';
@@ -50,6 +52,8 @@ export interface OwnSource<Options> {
     active: boolean | null,
   ): Pick<UserRecord, 'user_id'> & Partial<Omit<UserRecord, 'user_id'>>;
   referred?(raw: JsonObject, refs: Refs): string;
+  /** What can be written to its users. Default: nothing. */
+  readonly writes?: Writes;
 }
 
 const NO_LOOKUP =

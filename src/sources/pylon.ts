@@ -7,6 +7,7 @@ import { RollcallError } from '../errors.ts';
 import { cursorPages, type PagePlan } from '../http/pages.ts';
 import { type Lookup, lookUp, lookUpEach } from './lookup.ts';
 import { emailFilters, PAGE_LIMIT, searchRequest } from './pylon-search.ts';
+import { pylonWrites } from './pylon-writes.ts';
 import { idOf, joinable, object, role, text, texts } from './record.ts';
 
 const HOSTS = { us: 'https://api.usepylon.com', eu: 'https://api.eu.usepylon.com' } as const;
@@ -227,4 +228,5 @@ export const pylon: Source<Options> = {
   }),
   user,
   referred,
+  writes: pylonWrites,
 };

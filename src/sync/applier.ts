@@ -12,8 +12,8 @@ export interface Applier {
   rest(): Promise<void>;
 }
 
-/** One run's applier. */
-export function makeApplier(work: ApplyWork): Applier {
+/** One run's applier. `beforeSeal` is awaited before a batch's bytes are fixed, and may add to it. */
+export function makeApplier(work: ApplyWork, beforeSeal: () => Promise<void> = async () => undefined): Applier {
   let running: Promise<void> = Promise.resolve();
   const settle = async (): Promise<void> => {
     await running;
@@ -22,6 +22,7 @@ export function makeApplier(work: ApplyWork): Applier {
     flush: async () => {
       if (!isFull(work.journal, work.deps.batch ?? FULL, Date.now())) return;
       await running;
+      await beforeSeal();
       // Sealed before the next page is read: its lines belong to the batch after this one.
       const batch = await work.journal.seal(work.run_id);
       if (batch === null) return;
@@ -32,6 +33,7 @@ export function makeApplier(work: ApplyWork): Applier {
     settle,
     finish: async () => {
       await running;
+      await beforeSeal();
       await applyBatch(work);
     },
     rest: async () => {

@@ -11,6 +11,7 @@ import type { Following } from './following.ts';
 import { rejectLine } from './lines.ts';
 import { imbalance } from './reconcile.ts';
 import { stageRefs } from './refs.ts';
+import { rereading } from './rereading.ts';
 import { readListing, type ScanWork } from './scan.ts';
 import { sweep } from './sweep.ts';
 
@@ -102,7 +103,8 @@ export async function followListing(
   const { deps, journal, counts, reader } = f;
   const refs = await reader.refs();
   const apply = applying(f);
-  const applier = makeApplier(apply);
+  const rules = diffRules(f, refs, false);
+  const applier = makeApplier(apply, rereading(f, rules));
   const kind = openScan(f, wanted, recipeOf(deps.settings));
   await stageRefs(journal, refs, columnRules(deps.settings));
   const work: ScanWork = {
@@ -111,7 +113,7 @@ export async function followListing(
     reader,
     counts,
     badSeen: 0,
-    rules: { ...diffRules(f, refs, kind === 'backfill'), settle: applier.settle },
+    rules: { ...rules, rewrite: kind === 'backfill', settle: applier.settle },
     flush: applier.flush,
   };
   await readTrusted(f, work, applier, apply);

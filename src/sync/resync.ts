@@ -1,60 +1,23 @@
 import type { Known } from '../contract/journal.ts';
 import type { JsonObject } from '../contract/json.ts';
 import type { Chosen, Verdict } from '../contract/source.ts';
-import { BadRecord } from '../errors.ts';
-import { idOf } from '../sources/record.ts';
-import { readInactive } from '../sql/state.ts';
 import { inquire, isThere } from './absences.ts';
 import { applyBatch } from './apply.ts';
 import { columnRules } from './columns.ts';
-import { type DiffRules, diffPage } from './diff.ts';
+import type { DiffRules } from './diff.ts';
 import { applying, diffRules } from './follow.ts';
 import type { Following } from './following.ts';
+import { idOrNone, recordFound } from './found.ts';
 import { stageRefs } from './refs.ts';
 import { recordVerdicts } from './verdicts.ts';
 
 /** Records of one turn: as many as a page has. */
 const TURN = 500;
 
-/** Users whose accounts the warehouse has as off: a lookup does not say, and the next scan tells. */
-async function inactive(f: Following, user_ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const { deps } = f;
-  if (!deps.settings.source.impliesActive) return new Set();
-  const session = await deps.open('read');
-  if (session === null) return new Set();
-  try {
-    const rows = await Array.fromAsync(
-      session.read(readInactive(deps.warehouse.dialect, deps.settings.name, user_ids)),
-    );
-    return new Set(rows.map((row) => String(row.user_id)));
-  } finally {
-    await session.close();
-  }
-}
-
-/** An id, or "" for a record that the diff will quarantine for having none. */
-function idOrNone(user: JsonObject, path: string): string {
-  try {
-    return idOf(user, path);
-  } catch (error) {
-    if (error instanceof BadRecord) return '';
-    throw error;
-  }
-}
-
 async function recordTurn(f: Following, rules: DiffRules, found: readonly JsonObject[]): Promise<void> {
-  const ids = found.map((user) => idOrNone(user, rules.source.id));
-  const off = await inactive(f, ids);
-  for (const isOff of [false, true]) {
-    const records = found.filter((_, i) => off.has(ids[i] ?? '') === isOff);
-    if (records.length === 0) continue;
-    const active = rules.source.impliesActive ? !isOff : null;
-    const diff = await diffPage(f.journal, rules, { records, page: 0, active, unlessSeen: false, lookup: true });
-    await f.journal.step({ ...diff, place: null });
-    f.counts.rejected += diff.bad;
-  }
+  await recordFound(f, rules, found);
   f.counts.pages += 1;
-  f.counts.seen += new Set(ids).size;
+  f.counts.seen += new Set(found.map((user) => idOrNone(user, rules.source.id))).size;
   f.deps.observer.page(f.counts);
 }
 
@@ -93,6 +56,7 @@ async function someoneElse(f: Following, ids: readonly string[]): Promise<string
 async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Promise<void> {
   const { deps, reader, journal, warnings } = f;
   const { name, deletes } = deps.settings;
+  if (ids.length === 0) return;
   const said = await inquire({
     connection: name,
     reader,
@@ -124,12 +88,40 @@ async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Pro
   else await recordVerdicts(journal, rules, verdicts, deletes.mode);
 }
 
+/** Users who were written to, as the source has them now; their marks go when the warehouse has them. */
+async function byMark(f: Following, rules: DiffRules): Promise<void> {
+  const log = f.deps.ledger.writes(false);
+  if (log === null) return;
+  try {
+    const marks = log.marks();
+    const ids = marks.map((mark) => mark.user_id);
+    const found = new Set<string>();
+    const here = async function* (): AsyncIterable<JsonObject> {
+      for await (const user of f.reader.find({ ids })) {
+        found.add(idOrNone(user, rules.source.id));
+        yield user;
+      }
+    };
+    await recordAll(f, rules, here());
+    await byId(
+      f,
+      rules,
+      ids.filter((id) => !found.has(id)),
+    );
+    await applyBatch(applying(f));
+    log.unmark(marks);
+  } finally {
+    log.close();
+  }
+}
+
 /** Chosen users, by id or through the search API. Never sweeps: whom it was not asked about, it leaves alone. */
-export async function resync(f: Following, chosen: Chosen): Promise<void> {
+export async function resync(f: Following, chosen: Chosen | 'marked'): Promise<void> {
   const refs = await f.reader.refs();
   await stageRefs(f.journal, refs, columnRules(f.deps.settings));
   const rules = diffRules(f, refs, false);
-  if ('ids' in chosen) await byId(f, rules, [...new Set(chosen.ids)]);
+  if (chosen === 'marked') await byMark(f, rules);
+  else if ('ids' in chosen) await byId(f, rules, [...new Set(chosen.ids)]);
   else {
     await recordAll(f, rules, f.reader.find(chosen));
     if (f.counts.seen === 0) f.warnings.push('the source has no user with these addresses');

@@ -1,6 +1,6 @@
 import type { Journal } from '../contract/journal.ts';
-import type { Run, RunKind, Trigger, Usage } from '../contract/run.ts';
-import type { Chosen, Reader } from '../contract/source.ts';
+import type { Run, Usage } from '../contract/run.ts';
+import type { Reader } from '../contract/source.ts';
 import { locate, RollcallError } from '../errors.ts';
 import { writeRuns } from '../sql/runs.ts';
 import { applyBatch } from './apply.ts';
@@ -12,23 +12,12 @@ import type { Recovery } from './rebuild.ts';
 import { rebuildNow, recover, wasTaken } from './recover.ts';
 import { replay } from './replay.ts';
 import { failedRun, newRun } from './report.ts';
+import type { RunRequest } from './request.ts';
 import { resync } from './resync.ts';
 import type { Deps } from './settings.ts';
+import { settleWrites } from './written.ts';
 
-/** What is asked of a run. `chosen` goes with resync, and only with it: users, or the quarantined records. */
-export interface RunRequest {
-  readonly kind: RunKind;
-  readonly trigger: Trigger;
-  readonly scheduled_at: string | null;
-  /** Lets this run's sweep delete more than the ratio allows. */
-  readonly allowDeletes: boolean;
-  readonly chosen?: Chosen | 'rejected';
-  /**
-   * Told how long a server wants to be left alone (ms, null where it did not say), by whoever asks again when that is
-   * over. The run is then `interrupted`; for others it has failed.
-   */
-  readonly parks?: (ms: number | null) => void;
-}
+export type { RunRequest } from './request.ts';
 
 /** A run under way. The journal may be another one after recovery. */
 interface Progress {
@@ -254,8 +243,7 @@ async function underLease(deps: Deps, attempt: Attempt): Promise<Run> {
   }
 }
 
-/** Executes one run under the connection's lease and returns how it ended. Throws only what no run could be made of (`busy`). */
-export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
+async function leased(deps: Deps, request: RunRequest): Promise<Run> {
   const attempt: Attempt = { request, started: performance.now(), run: null };
   const release = await deps.lease();
   try {
@@ -268,4 +256,11 @@ export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
   } finally {
     await release();
   }
+}
+
+/** Executes one run under the connection's lease and returns how it ended. Throws only what no run could be made of (`busy`). */
+export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
+  const run = await leased(deps, request);
+  if (run.outcome !== 'failed') await settleWrites(deps, request.trigger, leased);
+  return run;
 }

@@ -1,4 +1,5 @@
 import type { Dialect } from '../contract/dialect.ts';
+import type { Io } from '../contract/io.ts';
 import type { Ledger } from '../contract/journal.ts';
 import type { Counts, Observer } from '../contract/run.ts';
 import type { Reader, Source } from '../contract/source.ts';
@@ -35,8 +36,11 @@ export interface Deps {
   readonly observer: Observer;
   /** Asks the run to stop: the page in hand is finished and recorded. */
   readonly signal: AbortSignal;
-  /** A reader whose requests, retries and waits are counted in `counts`. */
-  connect(counts: Counts): { reader: Reader; close(): void };
+  /**
+   * A reader whose requests, retries and waits are counted in `counts`, and what it asks through, for who writes.
+   * `secrets` are kept out of messages besides those of the configuration.
+   */
+  connect(counts: Counts, secrets?: readonly string[]): { reader: Reader; io: Io; close(): void };
   /** When a batch is full; the engine's own limits where none are given. */
   readonly batch?: BatchLimits;
   /** Null for `read` when the warehouse is not there yet. The caller closes it. */

@@ -258,7 +258,11 @@ export function filesOf(folder: string): string[] {
 }
 
 /** Expects a secret in no file but the configuration's own, and in nothing that was said. */
-export function expectNoSecret(home: Home, secret: string, said: readonly Pick<Ended, 'stdout' | 'stderr'>[]): void {
+export function expectNoSecret(
+  home: Pick<Home, 'config' | 'folder'>,
+  secret: string,
+  said: readonly Pick<Ended, 'stdout' | 'stderr'>[],
+): void {
   const own = [home.config, join(home.folder, '.env')];
   const holding = filesOf(home.folder).filter((file) => !own.includes(file) && readFileSync(file).includes(secret));
   expect(holding).toEqual([]);

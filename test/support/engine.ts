@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Io } from '../../src/contract/io.ts';
 import type { Batch } from '../../src/contract/journal.ts';
 import type { Run } from '../../src/contract/run.ts';
 import type { Reader } from '../../src/contract/source.ts';
@@ -54,6 +55,13 @@ export interface Engine {
 
 const { signal: NEVER } = new AbortController();
 
+const unsent = (): never => {
+  throw new Error('a run asks its reader alone');
+};
+
+/** The readers of these tests answer from memory. */
+const NO_IO: Io = { signal: NEVER, send: unsent, read: unsent };
+
 interface Told {
   readonly warned: string[];
   readonly noted: string[];
@@ -100,7 +108,7 @@ function watchedDeps(p: Process, { state, home }: Place, asked: Asked, told: Tol
     },
     signal: asked.signal ?? NEVER,
     batch: { lines: asked.lines ?? 20_000, bytes: 64 * 1024 * 1024, age: 15 * 60_000 },
-    connect: () => ({ reader: asked.reader(p.trap.hit), close: () => undefined }),
+    connect: () => ({ reader: asked.reader(p.trap.hit), io: NO_IO, close: () => undefined }),
     open: async (access) => {
       p.trap.hit('before open');
       const session = await home.open(access);

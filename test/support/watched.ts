@@ -123,6 +123,7 @@ export function watchLedger(p: Process, ledger: Ledger): Ledger {
       return { ...opened, journal: watchJournal(p, opened.journal) };
     },
     copy: ledger.copy,
+    writes: ledger.writes,
     rebuild: async (rows, start) => {
       p.trap.hit('before rebuild');
       const journal = await ledger.rebuild(rows, start);

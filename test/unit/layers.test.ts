@@ -12,13 +12,30 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   sources: ['contract', 'errors', 'http', 'journal', 'sql'],
   warehouses: ['contract', 'errors', 'http', 'journal', 'sql'],
   sync: ['contract', 'errors', 'http', 'journal', 'sql', 'sources', 'warehouses'],
+  writes: ['contract', 'errors', 'http', 'journal', 'sql', 'sources', 'warehouses', 'sync'],
   config: ['contract', 'errors', 'sources', 'warehouses'],
   jobs: ['contract', 'errors', 'http', 'journal', 'sql', 'sources', 'warehouses', 'sync', 'config'],
-  cli: ['contract', 'errors', 'http', 'journal', 'sql', 'sources', 'warehouses', 'sync', 'config', 'jobs', 'demo'],
+  cli: [
+    'contract',
+    'errors',
+    'http',
+    'journal',
+    'sql',
+    'sources',
+    'warehouses',
+    'sync',
+    'writes',
+    'config',
+    'jobs',
+    'demo',
+  ],
 };
 
 /** Folders in which each file is a thing of its own. */
 const COLLECTIONS = ['sources', 'warehouses'];
+
+/** Layers that work with whatever source and warehouse there is. */
+const ENGINES = ['sync', 'writes'];
 
 const MAX_LINES = 300;
 
@@ -75,8 +92,8 @@ function broken(file: string, found: Import, graph: ReadonlyMap<string, readonly
     return `config knows ${to} by their registry only`;
   }
   // Naming one in the engine would end "adding a source or a warehouse is adding a file".
-  if (from === 'sync' && COLLECTIONS.includes(to) && isNamed(found.target, graph)) {
-    return `sync knows ${to} by their interface only`;
+  if (ENGINES.includes(from) && COLLECTIONS.includes(to) && isNamed(found.target, graph)) {
+    return `${from} knows ${to} by their interface only`;
   }
   return null;
 }

@@ -4,7 +4,9 @@ import type { Session, Statement } from '../../contract/warehouse.ts';
 import { locate, RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
 import { brokenCopies, hasFiles, removeLedger } from '../../journal/ledger.ts';
+import { removeWriteLog } from '../../journal/write-log.ts';
 import { eraseUser, forgetConnection, readRows, readTraces } from '../../sql/forget.ts';
+import type { Deps } from '../../sync/settings.ts';
 import { settleSealed } from '../../sync/settle.ts';
 import { confirm } from '../confirm.ts';
 import { type Globals, globalsOf } from '../globals.ts';
@@ -99,6 +101,7 @@ export async function forget(name: string, options: { yes?: true }, command: Com
     const drop = { traces: readRows(dialect, name), statements: forgetConnection(dialect, name) };
     const { warnings } = await runInWarehouse(config, name, drop, stop.signal);
     removeLedger(config.state.dir, name);
+    removeWriteLog(config.state.dir, name);
     say(globals, { connection: name, forgotten: true }, warnings, `${name}: forgotten`);
     return 0;
   } finally {
@@ -109,6 +112,15 @@ export async function forget(name: string, options: { yes?: true }, command: Com
 
 const copiesLeft = (files: readonly string[]): string =>
   `copies of unreadable ledgers were kept and may still name this person; delete them: ${files.join(', ')}`;
+/** What was written to a person goes with him: it would be sent to the warehouse later. */
+function eraseWrites({ ledger }: Deps, id: string): void {
+  const log = ledger.writes(false);
+  try {
+    log?.erase(id);
+  } finally {
+    log?.close();
+  }
+}
 
 /** `rollcall erase <connection> <id>`: one person with his history. */
 export async function erase(name: string, id: string, options: { yes?: true }, command: Command): Promise<number> {
@@ -133,6 +145,7 @@ export async function erase(name: string, id: string, options: { yes?: true }, c
         inWarehouse ??= runInWarehouse(config, name, drop, stop.signal);
         const done = await inWarehouse;
         journal.erase(id);
+        eraseWrites(deps, id);
         return done;
       } finally {
         journal.close();

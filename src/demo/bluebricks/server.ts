@@ -6,6 +6,7 @@ import { type ErrorFacts, Refusal } from '../local/refusal.ts';
 import type { Asked, Endpoint } from '../local/route.ts';
 import type { Reply } from '../local/send.ts';
 import { type BluebricksUser, type BluebricksWorld, makeWorld } from './world.ts';
+import { setRoles } from './writing.ts';
 
 /** How to start the local Bluebricks. */
 export interface BluebricksOptions extends LocalOptions, Partial<Population> {
@@ -124,6 +125,12 @@ export async function startBluebricks(options: BluebricksOptions = {}): Promise<
       'get',
       scoped('read:users', (asked) => jsonReply(findUser(world, asked))),
     ),
+    {
+      method: 'POST',
+      path: `${PREFIX}/user/{id}/roles`,
+      call: 'write',
+      serve: scoped('update:users', (asked) => jsonReply(setRoles(world, findUser(world, asked), asked))),
+    } as const,
   ];
   const words: ApiWords = {
     name: 'Bluebricks',

@@ -7,6 +7,7 @@ import { authenticate, renew } from './login.ts';
 import { jsonReply, listMembers, listUsers, oneUser, organizations } from './reading.ts';
 import { type Claims, makeTokens, PERMISSIONS, type Tokens, unauthorized } from './tokens.ts';
 import { type IdentWorld, makeWorld } from './world.ts';
+import { writing } from './writing.ts';
 
 /** How to start the local Ident. */
 export interface IdentOptions extends LocalOptions, Partial<Population> {
@@ -89,7 +90,7 @@ export async function startIdent(options: IdentOptions = {}): Promise<IdentApi> 
   const tokens = makeTokens(now);
   const words: ApiWords = {
     name: 'Ident',
-    endpoints: reading(world, tokens),
+    endpoints: [...reading(world, tokens), ...writing(world, tokens, PREFIX)],
     admit({ method, path, headers }) {
       if (PUBLIC.has(`${method} ${path}`)) return;
       const { refresh } = tokens.claims(headers.authorization);

@@ -3,6 +3,7 @@ import { type ErrorFacts, Refusal } from '../local/refusal.ts';
 import type { Asked, Endpoint } from '../local/route.ts';
 import type { Reply } from '../local/send.ts';
 import { type JitsudoUser, type JitsudoWorld, makeWorld, type Tenancy } from './world.ts';
+import { putUser, suspendUser } from './writing.ts';
 
 /** How to start the local JITSudo. */
 export interface JitsudoOptions extends LocalOptions, Partial<Tenancy> {
@@ -126,11 +127,25 @@ export async function startJitsudo(options: JitsudoOptions = {}): Promise<Jitsud
     call,
     serve: permitted(action, serve),
   });
+  const write = (method: string, path: string, action: string, serve: (asked: Asked) => Reply): Endpoint => ({
+    method,
+    path: `/v1${path}`,
+    call: 'write',
+    serve: permitted(action, serve),
+  });
   const words: ApiWords = {
     name: 'JITSudo',
     endpoints: [
       get('/users', 'list', 'ListUsers', (asked) => page(world.places(), asked)),
       get('/users/{id}', 'get', 'GetUser', (asked) => jsonReply(findUser(world, asked))),
+      write('PUT', '/users/{id}', 'UpdateUser', (asked) => jsonReply(putUser(world, findUser(world, asked), asked))),
+      write('POST', '/users/{id}/suspend', 'SuspendUser', (asked) =>
+        jsonReply(suspendUser(world, findUser(world, asked), asked)),
+      ),
+      write('DELETE', '/users/{id}', 'DeleteUser', (asked) => {
+        world.remove(findUser(world, asked).id);
+        return { status: 204, headers: {}, body: '' };
+      }),
       get('/groups', 'get', 'ListGroups', (asked) => page(world.groups(), asked)),
     ],
     admit: (asked) => void admit(known, asked),

@@ -124,6 +124,10 @@ export async function startApi(words: ApiWords, options: LocalOptions): Promise<
     const id = way === null ? '' : decodeSegment(way.id);
     const reply = replyFor(parts, fault, way, { method, path, id, query, headers, body, now: now() });
     if (fault?.kind === 'slow') await wait(fault.ms, closing.signal);
+    if (fault?.kind === 'lost') {
+      request.socket.resetAndDestroy();
+      return;
+    }
     entry.status = reply.status;
     await send(response, reply, fault);
   };

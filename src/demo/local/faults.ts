@@ -33,6 +33,8 @@ export type WireFault =
   | { readonly kind: 'body'; readonly body: string; readonly status?: number; readonly type?: string }
   /** The connection is reset after this share (0..1) of the true answer's body; left out: before any of the answer. */
   | { readonly kind: 'reset'; readonly part?: number }
+  /** The request is served, whatever it changes is changed, and the connection is reset before any of the answer. */
+  | { readonly kind: 'lost' }
   /** The true answer, late. */
   | { readonly kind: 'slow'; readonly ms: number }
   /** This share (default half) of the true answer's body, as if it were all of it. */

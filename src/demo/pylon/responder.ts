@@ -92,6 +92,10 @@ export function makeResponder(parts: ResponderParts) {
     const pageFault = isPageFault(fault) ? fault : null;
     const reply = replacement(fault, requestId) ?? (await answer({ request, route: way, query, requestId, pageFault }));
     if (fault?.kind === 'slow') await parts.wait(fault.ms, parts.signal);
+    if (fault?.kind === 'lost') {
+      request.socket.resetAndDestroy();
+      return;
+    }
     entry.status = reply.status;
     await send(response, reply, fault);
   };

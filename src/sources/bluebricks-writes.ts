@@ -1,0 +1,68 @@
+import type { Answer } from '../contract/io.ts';
+import { isObject, type JsonObject } from '../contract/json.ts';
+import type { ListedRole, Refs } from '../contract/refs.ts';
+import type { FieldValue, Setting, Target, Writes } from '../contract/writes.ts';
+import { BadRecord } from '../errors.ts';
+import { text } from './record.ts';
+import { entries, listAfter, settingOf } from './write-values.ts';
+
+function roleCalled(wanted: string, { roles }: Refs): ListedRole {
+  const found = roles.get(wanted);
+  const named = found === undefined ? [...roles.values()].filter(({ name }) => name === wanted) : [found];
+  if (named.length > 1) throw new BadRecord(`roles: ${named.length} roles are called "${wanted}"; name one by its id`);
+  const [role] = named;
+  if (role !== undefined) return role;
+  const known = [...roles.values()].map(({ id, name }) => (name === null ? id : `${name} (${id})`)).join(', ');
+  throw new BadRecord(
+    `roles: there is no role "${wanted}"; ${known === '' ? 'the organization lists none' : `there are ${known}`}`,
+  );
+}
+
+/** Ids of the user's roles; null where the record does not show them. */
+function currentRoles(raw: JsonObject): string[] | null {
+  if (!Array.isArray(raw.roles)) return null;
+  return raw.roles.flatMap((one) => (isObject(one) ? (text(one, 'id') ?? []) : (text({ one }, 'one') ?? [])));
+}
+
+/** Roles are shown as they were asked for: by id when every one of them was, else by name. */
+function shown(ids: readonly string[], byId: boolean, { roles }: Refs): string[] {
+  return byId ? [...ids] : ids.map((id) => roles.get(id)?.name ?? id);
+}
+
+function change(setting: Setting, { raw, refs }: Target): readonly [FieldValue, FieldValue] {
+  const asked = entries(setting);
+  const wanted = asked.map((one) => roleCalled(one, refs).id);
+  const byId = asked.length > 0 && asked.every((one) => refs.roles.has(one));
+  const before = currentRoles(raw ?? {});
+  const after = listAfter(setting, before ?? [], wanted);
+  return [before === null ? null : shown(before, byId, refs), shown(after, byId, refs)];
+}
+
+function shows({ body }: Answer, id: string): boolean {
+  return isObject(body) && text(body, 'id') === id;
+}
+
+/** What Bluebricks documents: `POST /user/{id}/roles`, which replaces a user's roles or adds to them. */
+export const bluebricksWrites: Writes = {
+  ops: ['update'],
+  fields: [{ name: 'roles', kind: 'list', path: 'roles', ops: ['update'], doc: 'Roles, by name or id' }],
+  change,
+  steps: ({ id, settings, refs }) => {
+    const setting = settingOf(settings, 'roles');
+    if (setting === undefined || id === null) return [];
+    const roles = entries(setting).map((one) => roleCalled(one, refs).id);
+    return [
+      {
+        fields: ['roles'],
+        request: {
+          call: 'write',
+          endpoint: 'POST /user/{id}/roles',
+          method: 'POST',
+          path: `/user/${encodeURIComponent(id)}/roles`,
+          body: setting.add ? { roles, add: true } : { roles },
+        },
+        accepts: (answer) => shows(answer, id),
+      },
+    ];
+  },
+};

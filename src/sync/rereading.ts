@@ -1,0 +1,23 @@
+import type { DiffRules } from './diff.ts';
+import type { Following } from './following.ts';
+import { recordFound } from './found.ts';
+
+/** Makes what reads marked users again, each mark once in this run: the listing may have shown them before they were written to. */
+export function rereading(f: Following, rules: DiffRules): () => Promise<void> {
+  let done = 0;
+  return async () => {
+    const log = f.deps.ledger.writes(false);
+    if (log === null) return;
+    try {
+      const marks = log.marks().filter((mark) => mark.turn > done);
+      done = marks.at(-1)?.turn ?? done;
+      const ids = marks.map((mark) => mark.user_id);
+      const known = await f.journal.meet(ids);
+      // Whoever is new, or gone, is left to the look at the marks that follows the run: this scan's books know neither.
+      const here = ids.filter((_, i) => known[i]?.loaded.standing === 'live');
+      if (here.length > 0) await recordFound(f, rules, await Array.fromAsync(f.reader.find({ ids: here })));
+    } finally {
+      log.close();
+    }
+  };
+}

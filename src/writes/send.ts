@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import type { Answer } from '../contract/io.ts';
+import type { JsonObject } from '../contract/json.ts';
+import type { Setting, Target, WriteEntry, WriteLog, WriteOutcome, WriteStep } from '../contract/writes.ts';
+import { isAbort, locate, RollcallError } from '../errors.ts';
+import { askAgain } from '../http/patience.ts';
+import { idIn, keptChanges, pick } from './changes.ts';
+import { type Planned, targetOf } from './plan.ts';
+import { prove } from './proof.ts';
+import type { WriteWork } from './work.ts';
+
+/** A write whose answers are lost is sent at most so often, and only while reads say that it did not happen. */
+const SENDS = 3;
+
+/** How one row, or one request of it, ended. */
+export interface Ended {
+  readonly outcome: WriteOutcome;
+  readonly user_id: string | null;
+  readonly error: RollcallError | null;
+  /** The rows after it would fail in the same way. */
+  readonly halts: boolean;
+}
+
+/** What came of sending a request once. */
+interface Said {
+  readonly status: number | null;
+  readonly error: RollcallError | null;
+  /** The answer was lost, or is none. */
+  readonly doubtful: boolean;
+  /** Of a creation: who was created. */
+  readonly created: JsonObject | null;
+}
+
+function judged(work: WriteWork, step: WriteStep, answer: Answer, creates: boolean): Said {
+  const { status } = answer;
+  const created = creates ? (work.writes.created?.(answer) ?? null) : null;
+  if (step.accepts(answer) && !(creates && created === null)) return { status, error: null, doubtful: false, created };
+  const { name } = work.deps.settings;
+  const words = `connection ${name}: ${step.request.endpoint} was answered ${status}, but not with the user as he was to become. Whether the write was applied is not known: look before repeating it.`;
+  const facts = { connection: name, step: step.request.endpoint, status, inDoubt: true };
+  return { status, error: new RollcallError('bad-data', words, facts), doubtful: true, created: null };
+}
+
+async function sendOnce(work: WriteWork, step: WriteStep, creates: boolean): Promise<Said> {
+  try {
+    return judged(work, step, await work.io.send(step.request), creates);
+  } catch (failure) {
+    if (isAbort(failure)) throw failure;
+    const error = locate(failure, work.deps.settings.name, step.request.endpoint);
+    return { status: error.status ?? null, error, doubtful: error.inDoubt, created: null };
+  }
+}
+
+/** Trouble that is not of this user: no token, no server, or no more patience. */
+function isGeneral(error: RollcallError): boolean {
+  if (error.status === 429 || ['auth', 'rate-limited', 'config'].includes(error.kind)) return true;
+  return error.kind === 'transient' && !error.inDoubt;
+}
+
+/** What is written of this row and step before anything is sent. */
+function entryOf(work: WriteWork, plan: Planned, step: WriteStep): WriteEntry {
+  const kept = keptChanges(work, plan.changes);
+  return {
+    write_id: randomUUID(),
+    key: plan.key,
+    user_id: plan.row.user_id,
+    op: plan.row.op,
+    changes: step.fields.length === 0 ? kept : pick(kept, step.fields),
+    before: plan.before,
+    outcome: null,
+    requested_at: work.now(),
+    answered_at: null,
+    actor: work.actor,
+    response_status: null,
+    error: null,
+  };
+}
+
+/** Sends until the answer is known, by itself or by reading the user. */
+async function settle(work: WriteWork, plan: Planned, step: WriteStep): Promise<Ended & { status: number | null }> {
+  const { user_id, op } = plan.row;
+  for (let sends = 1; ; sends += 1) {
+    const { status, error, doubtful, created } = await sendOnce(work, step, op === 'create');
+    const who = created === null ? user_id : idIn(work, created);
+    if (error === null) return { outcome: 'applied', user_id: who, error, halts: false, status };
+    if (!doubtful) return { outcome: 'failed', user_id, error, halts: isGeneral(error), status };
+    const proof = await prove(work, plan, step, error);
+    if (proof.says === 'happened')
+      return { outcome: 'applied', user_id: proof.user_id, error: null, halts: false, status };
+    if (proof.says === 'nothing')
+      return { outcome: 'unknown', user_id, error: proof.error, halts: proof.halts, status };
+    // A creation that is merely late would make two users of one.
+    if (op === 'create') return { outcome: 'unknown', user_id, error: proof.error, halts: false, status };
+    if (sends === SENDS || work.io.signal.aborted)
+      return { outcome: 'failed', user_id, error: proof.error, halts: false, status };
+    await askAgain(work.io, sends - 1, 'a write that did not happen');
+  }
+}
+
+async function journaled(work: WriteWork, log: WriteLog, plan: Planned, step: WriteStep): Promise<Ended> {
+  const entry = entryOf(work, plan, step);
+  log.begin(entry);
+  try {
+    const ended = await settle(work, plan, step);
+    const { outcome, user_id, status, error } = ended;
+    const answered_at = work.now();
+    log.end(entry.write_id, { outcome, user_id, answered_at, response_status: status, error: error?.message ?? null });
+    return ended;
+  } catch (error) {
+    // A stop is heard only while nothing is under way: this write was not sent.
+    if (isAbort(error)) log.drop(entry.write_id);
+    throw error;
+  }
+}
+
+/** The same settings with what their references to secrets stand for. */
+function revealed(work: WriteWork, settings: readonly Setting[]): Setting[] {
+  return settings.map((setting) => {
+    const field = work.writes.fields.find(({ name }) => name === setting.field);
+    return field?.kind === 'secret' ? { ...setting, value: work.secret(String(setting.value)) } : setting;
+  });
+}
+
+/** Writes one planned row: each of its requests is journaled before it is sent. Stops at the first that did not succeed. */
+export async function sendRow(work: WriteWork, log: WriteLog, plan: Planned): Promise<Ended> {
+  const target: Target = { ...targetOf(work, plan.row, plan.raw), settings: revealed(work, plan.row.settings) };
+  let last: Ended = { outcome: 'applied', user_id: plan.row.user_id, error: null, halts: false };
+  for (const step of work.writes.steps(target, plan.changes)) {
+    last = await journaled(work, log, plan, step);
+    if (last.outcome !== 'applied') break;
+  }
+  return last;
+}
