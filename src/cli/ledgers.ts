@@ -23,3 +23,13 @@ export function listFrom<T>(
     return [];
   }
 }
+
+/** Does work under the lease once more where its ledger turned out to be damaged: it is out of the way by then. */
+export async function evenIfLost<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RollcallError) || !error.ledgerLost) throw error;
+    return await work();
+  }
+}

@@ -150,6 +150,13 @@ export function hasFiles(folder: string, connection: string): boolean {
   return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(`${connection}.ledger`));
 }
 
+/** Unreadable ledgers of a connection that were kept aside. */
+export function brokenCopies(folder: string, connection: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(`${connection}.ledger.broken-`))
+    .map((name) => join(folder, name));
+}
+
 /** Removes a connection's ledger, spool and lease files. Call it under the lease. */
 export function removeLedger(folder: string, connection: string): void {
   const file = ledgerFile(folder, connection);
@@ -157,9 +164,8 @@ export function removeLedger(folder: string, connection: string): void {
   removeFile(nextFile(file));
   const spool = join(folder, 'spool');
   if (existsSync(spool)) sweepSpool(spool, connection, []);
-  const broken = readdirSync(folder).filter((name) => name.startsWith(`${connection}.ledger.broken-`));
-  for (const name of [`${connection}.lock`, `${connection}.lease.json`, ...broken])
-    rmSync(join(folder, name), { force: true });
+  const beside = [`${connection}.lock`, `${connection}.lease.json`].map((name) => join(folder, name));
+  for (const other of [...beside, ...brokenCopies(folder, connection)]) rmSync(other, { force: true });
 }
 
 /** Copies a ledger's file as it is now. One that cannot be read is copied all the same: whoever opens the copy is told. */

@@ -2,6 +2,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync,
 import { dirname, join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../config/loader.ts';
+import { connectionOf, depsOf } from '../../src/cli/workplace.ts';
+import { RollcallError } from '../../src/errors.ts';
+import { execute } from '../../src/sync/run.ts';
 import { expectNoSecret, expectOneLine, expectTable, type Home, json, makeHome, synced } from '../support/cli.ts';
 import { start } from '../support/pylon.ts';
 
@@ -172,4 +176,18 @@ test('a damaged file of request budgets stops no run', async () => {
   await expectWell(home);
   await expectWell(home);
   expect(json<{ trouble: unknown }[]>((await home.run(['status', '--json'])).stdout)[0]?.trouble).toBeNull();
+});
+
+test('a run that cannot connect ends, with its reason', async () => {
+  const home = await home300();
+  const config = await loadConfig({ cwd: home.folder, env: {} });
+  const observer = { page: () => {}, waiting: () => {}, note: () => {}, warn: () => {} };
+  const deps = depsOf(config, connectionOf(config, 'support'), observer, new AbortController().signal);
+  const connect = (): never => {
+    throw new RollcallError('config', 'there is no way to the API');
+  };
+  const request = { kind: 'sync', trigger: 'command', scheduled_at: null, allowDeletes: false } as const;
+  expect(await execute({ ...deps, connect }, request)).toMatchObject({ outcome: 'failed', error: { kind: 'config' } });
+  const { stdout } = await home.run(['status', '--json']);
+  expect(json(stdout)).toMatchObject([{ last_run: { outcome: 'failed' }, trouble: expect.stringMatching(/no way/) }]);
 });

@@ -87,6 +87,16 @@ describe('a ledger of which one page is damaged', () => {
   });
 });
 
+test('erase does its work although the ledger is damaged, and names the copy that was kept', async () => {
+  const home = await home60();
+  damage(ledgerOf(home), 'rejected');
+  const [user] = home.api.world.users();
+  const { code, stdout, stderr } = await home.run(['erase', 'support', user?.id ?? '', '--yes']);
+  expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: `support: user ${user?.id} is erased\n` });
+  expect(stderr).toMatch(/support\.ledger\.broken-/);
+  expect(await home.rows(`select 1 from users where user_id = '${user?.id}'`)).toEqual([]);
+});
+
 test('a half-made ledger of a rebuild that was killed is removed by the next run', async () => {
   const home = await home60();
   copyFileSync(ledgerOf(home), `${ledgerOf(home)}.new`);

@@ -3,11 +3,12 @@ import type { Config } from '../../../config/types.ts';
 import type { Session, Statement } from '../../contract/warehouse.ts';
 import { locate, RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
-import { hasFiles, removeLedger } from '../../journal/ledger.ts';
+import { brokenCopies, hasFiles, removeLedger } from '../../journal/ledger.ts';
 import { eraseUser, forgetConnection, readRows, readTraces } from '../../sql/forget.ts';
 import { settleSealed } from '../../sync/settle.ts';
 import { confirm } from '../confirm.ts';
 import { type Globals, globalsOf } from '../globals.ts';
+import { evenIfLost } from '../ledgers.ts';
 import { print } from '../print.ts';
 import { stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
@@ -106,6 +107,9 @@ export async function forget(name: string, options: { yes?: true }, command: Com
   }
 }
 
+const copiesLeft = (files: readonly string[]): string =>
+  `copies of unreadable ledgers were kept and may still name this person; delete them: ${files.join(', ')}`;
+
 /** `rollcall erase <connection> <id>`: one person with his history. */
 export async function erase(name: string, id: string, options: { yes?: true }, command: Command): Promise<number> {
   const globals = globalsOf(command);
@@ -120,17 +124,23 @@ export async function erase(name: string, id: string, options: { yes?: true }, c
     const deps = depsOf(config, connection, seen, stop.signal);
     const { dialect } = config.warehouse.warehouse;
     const drop = { traces: readTraces(dialect, name, id), statements: eraseUser(dialect, name, id) };
-    const { journal } = await deps.ledger.open();
-    let dropped: Dropped;
-    try {
-      await settleSealed(deps, journal);
-      journal.dropPending();
-      dropped = await runInWarehouse(config, name, drop, stop.signal);
-      journal.erase(id);
-    } finally {
-      journal.close();
-    }
-    const { some: erased, warnings } = dropped;
+    let inWarehouse: Promise<Dropped> | null = null;
+    const dropped = await evenIfLost(async () => {
+      const { journal } = await deps.ledger.open();
+      try {
+        await settleSealed(deps, journal);
+        journal.dropPending();
+        inWarehouse ??= runInWarehouse(config, name, drop, stop.signal);
+        const done = await inWarehouse;
+        journal.erase(id);
+        return done;
+      } finally {
+        journal.close();
+      }
+    });
+    const { some: erased } = dropped;
+    const kept = brokenCopies(config.state.dir, name);
+    const warnings = kept.length === 0 ? dropped.warnings : [...dropped.warnings, copiesLeft(kept)];
     const said = erased ? `user ${id} is erased` : `no table has anything of a user ${id}; nothing was erased`;
     say(globals, { connection: name, user_id: id, erased }, warnings, `${name}: ${said}`);
     return 0;

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { Config, Connection } from '../../../config/types.ts';
 import { noCounts } from '../../contract/run.ts';
 import type { StateRow } from '../../contract/warehouse.ts';
-import { RollcallError } from '../../errors.ts';
 import { acquireLease } from '../../journal/lease.ts';
 import { ledgerFile, removeLedger } from '../../journal/ledger.ts';
 import { unbindAccount } from '../../sql/forget.ts';
@@ -10,7 +9,7 @@ import { recipeOf } from '../../sync/fingerprint.ts';
 import { rebuildNow } from '../../sync/recover.ts';
 import { confirm } from '../confirm.ts';
 import { globalsOf } from '../globals.ts';
-import { listFrom } from '../ledgers.ts';
+import { evenIfLost, listFrom } from '../ledgers.ts';
 import { print } from '../print.ts';
 import { type Stop, stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
@@ -109,11 +108,7 @@ async function rebuildOnce(connection: Connection, deps: ReturnType<typeof depsO
 async function rebuild(config: Config, connection: Connection, deps: ReturnType<typeof depsOf>): Promise<number> {
   const release = acquireLease(config.state.dir, connection.name);
   try {
-    return await rebuildOnce(connection, deps);
-  } catch (error) {
-    if (!(error instanceof RollcallError) || !error.ledgerLost) throw error;
-    // It is out of the way now.
-    return await rebuildOnce(connection, deps);
+    return await evenIfLost(() => rebuildOnce(connection, deps));
   } finally {
     release();
   }
