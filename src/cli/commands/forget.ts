@@ -112,6 +112,7 @@ export async function forget(name: string, options: { yes?: true }, command: Com
 
 const copiesLeft = (files: readonly string[]): string =>
   `copies of unreadable ledgers were kept and may still name this person; delete them: ${files.join(', ')}`;
+
 /** What was written to a person goes with him: it would be sent to the warehouse later. */
 function eraseWrites({ ledger }: Deps, id: string): void {
   const log = ledger.writes(false);
