@@ -68,7 +68,7 @@ async function checkKnown(config: Config, name: string): Promise<void> {
   const session = await openWarehouse(config, 'read', { signal: never, waiting: () => undefined });
   try {
     if (session !== null && (await session.identity(name)) !== null) {
-      const [row] = await Array.fromAsync(session.read(readRows(config.warehouse.warehouse.dialect, name)));
+      const [row] = await Array.fromAsync(session.read(readRows(config.warehouse.dialect, name)));
       if (Number(row?.traces) > 0) return;
     }
   } finally {
