@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noCounts, type Run } from '../../../src/contract/run.ts';
 import type { Statement } from '../../../src/contract/warehouse.ts';
@@ -6,9 +6,10 @@ import { sources } from '../../../src/sources/registry.ts';
 import { applyScript, type BatchFacts, inspect } from '../../../src/sql/apply.ts';
 import { readChanges } from '../../../src/sql/changes.ts';
 import { layout } from '../../../src/sql/ddl.ts';
-import { eraseUser, forgetConnection, markReplayed, readTraces, unbindAccount } from '../../../src/sql/forget.ts';
+import { eraseUser, forgetConnection, readTraces, unbindAccount } from '../../../src/sql/forget.ts';
+import { readLastChanges, readRejected } from '../../../src/sql/quarantine.ts';
 import { writeRefs } from '../../../src/sql/refs.ts';
-import { restoreUsers } from '../../../src/sql/restore.ts';
+import { readLostRows, restoreUsers } from '../../../src/sql/restore.ts';
 import { writeRuns } from '../../../src/sql/runs.ts';
 import * as state from '../../../src/sql/state.ts';
 import { readUsers } from '../../../src/sql/users.ts';
@@ -53,7 +54,7 @@ const RUN: Run = {
   error: { kind: 'auth', step: '', message: NASTY, retryable: false },
 };
 
-const EVERY_OP = ['upsert', 'delete', 'purge', 'reject', 'refs', 'role', 'team'];
+const EVERY_OP = ['upsert', 'delete', 'purge', 'reject', 'replayed', 'refs', 'role', 'team'];
 
 /** What a batch may hold: each kind of line alone, all together; with and without users to be refused or repeated. */
 function batches(): Statement[] {
@@ -87,12 +88,15 @@ const RENDERED: Readonly<Record<string, readonly Statement[]>> = {
   ]).map((sql) => ({ sql, params: [] })),
   writeRefs: writeRefs(d, 'crm', 'plain', `\`${STAGING}\``),
   writeRuns: writeRuns(d, [RUN, { ...RUN, run_id: 'run-2', usage: null, error: null, outcome: 'ok' }]),
-  restoreUsers: [restoreUsers(d, 'crm')],
+  restoreUsers: [restoreUsers(d, 'crm', '1.1.2e5c')],
+  readLostRows: [readLostRows(d, 'crm')],
+  readRejected: [readRejected(d, 'crm', 10, true), readRejected(d, 'crm', 10, false)],
+  readLastChanges: [readLastChanges(d, 'crm', ['u1', 'u2'])],
+  ledgerColumns: [{ sql: `select ${state.ledgerColumns(d)} from ${d.table('users')}`, params: [] }],
   readUsers: [readUsers(d, 'crm', ['u1', NASTY])],
   readChanges: [readChanges(d, FACTS.recorded_at, 'crm'), readChanges(d, FACTS.recorded_at, null)],
   eraseUser: eraseUser(d, 'crm', NASTY),
   forgetConnection: forgetConnection(d, 'crm'),
-  markReplayed: [markReplayed(d, 'crm', ['a', 'b'], FACTS.recorded_at)],
   readTraces: [readTraces(d, 'crm', NASTY)],
   unbindAccount: [unbindAccount(d, 'crm')],
   claim: [state.claim(d, { ...CLAIM, from: null }).fence, state.claim(d, { ...CLAIM, from: FROM }).fence],
@@ -108,7 +112,8 @@ const RENDERED: Readonly<Record<string, readonly Statement[]>> = {
 /** The functions of src/sql, which all render statements. */
 async function renderers(): Promise<string[]> {
   const files = readdirSync(new URL('../../../src/sql', import.meta.url));
-  const modules: object[] = await Promise.all(files.map((file) => import(`../../../src/sql/${file}`)));
+  const names = files.map((file) => file.slice(0, -3));
+  const modules: object[] = await Promise.all(names.map((name) => import(`../../../src/sql/${name}.ts`)));
   const exported = modules.flatMap((module) => Object.entries(module));
   return exported.filter(([, value]) => typeof value === 'function').map(([name]) => name);
 }
@@ -156,6 +161,13 @@ describe('the GoogleSQL analyzer', () => {
       expect(await problems(all.map((statement) => ({ sql: inlined(statement), params: [] })))).toEqual([]);
     },
   );
+
+  test('accepts the queries of the documentation', async () => {
+    const text = readFileSync(new URL('../../../docs/warehouses/bigquery.md', import.meta.url), 'utf8');
+    const queries = [...text.matchAll(/^```googlesql\n([\s\S]*?)^```$/gm)].map(([, sql = '']) => ({ sql, params: [] }));
+    expect(queries.length).toBeGreaterThan(2);
+    expect(await problems(queries)).toEqual([]);
+  });
 
   test('accepts every line of a transaction, and the condition of its fence', async () => {
     const script = applyScript(
