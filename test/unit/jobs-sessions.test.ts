@@ -83,7 +83,9 @@ describe('a warehouse that bears one session', () => {
     const { done, sessions } = scene(true);
     const first = await sessions.open('write', never, waited);
     const second = sessions.open('write', never, waited);
-    await expect(first?.transact({ fence: { sql: '', params: [] }, steps: [] }, never)).rejects.toThrow('broken');
+    await expect(first?.transact({ id: 'broken', fence: { sql: '', params: [] }, steps: [] }, never)).rejects.toThrow(
+      'broken',
+    );
     await first?.close();
     await (await second)?.close();
     expect(done).toEqual([
