@@ -5,7 +5,7 @@ import type { Observer } from '../contract/run.ts';
 import type { Access, OpenContext, Session } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { memoryBudget } from '../http/budget.ts';
-import { makeIo } from '../http/client.ts';
+import { type HttpWatch, makeIo } from '../http/client.ts';
 import { fileBudget } from '../journal/budget-file.ts';
 import { acquireLease } from '../journal/lease.ts';
 import { makeLedger } from '../journal/ledger.ts';
@@ -56,9 +56,26 @@ function budgetOf({ state }: Config): Budget & { close(): void } {
   return existsSync(state.dir) ? fileBudget(state.dir) : { ...memoryBudget(), close: () => undefined };
 }
 
-/** Everything that a run of one connection works with. */
-export function depsOf(config: Config, connection: Connection, observer: Observer, signal: AbortSignal): Deps {
+/** What differs between those who run: a command by itself, or a worker among others. */
+export interface Surroundings {
+  readonly observer: Observer;
+  readonly signal: AbortSignal;
+  /** The longest stretch that a request waits for a server's rate limit, in ms. */
+  readonly patienceMs: number;
+  /** A request budget for one run, and what closes it. */
+  budget(): { readonly budget: Budget; close(): void };
+  lease: Deps['lease'];
+  open: Deps['open'];
+  /** Told of every answer. */
+  answered?: HttpWatch['answered'];
+  /** Told of every wait that is over. */
+  waited?: HttpWatch['waited'];
+}
+
+/** Everything that a run of one connection works with, in its surroundings. */
+export function depsIn(config: Config, connection: Connection, around: Surroundings): Deps {
   const { name, source } = connection;
+  const { observer, signal, patienceMs, lease, open } = around;
   return {
     settings: connection,
     warehouse: config.warehouse.warehouse,
@@ -66,36 +83,52 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
     observer,
     signal,
     connect: (counts) => {
-      const budget = budgetOf(config);
+      const { budget, close: closeBudget } = around.budget();
       const io = makeIo({
         api: source.api(connection.options),
         connection: name,
         limits: connection.limits,
         budget,
         signal,
-        patienceMs: PATIENCE,
+        patienceMs,
         secrets: config.secrets,
         watch: {
           sent: () => {
             counts.requests += 1;
           },
-          answered: () => undefined,
+          answered: (...told) => around.answered?.(...told),
           retried: () => {
             counts.retries += 1;
           },
           waiting: (ms, reason) => observer.waiting(ms, reason),
-          waited: (ms) => {
+          waited: (ms, reason) => {
             counts.waited_ms += Math.round(ms);
+            around.waited?.(ms, reason);
           },
         },
       });
       const close = (): void => {
         io.close();
-        budget.close();
+        closeBudget();
       };
       return { reader: source.reader(connection.options, io), close };
     },
-    open: (access) => openWarehouse(config, access, { signal, waiting: (ms, reason) => observer.waiting(ms, reason) }),
-    lease: async () => acquireLease(config.state.dir, name),
+    open,
+    lease,
   };
+}
+
+/** Everything that a run of one connection works with, in a command of its own. */
+export function depsOf(config: Config, connection: Connection, observer: Observer, signal: AbortSignal): Deps {
+  return depsIn(config, connection, {
+    observer,
+    signal,
+    patienceMs: PATIENCE,
+    budget: () => {
+      const budget = budgetOf(config);
+      return { budget, close: budget.close };
+    },
+    open: (access) => openWarehouse(config, access, { signal, waiting: (ms, reason) => observer.waiting(ms, reason) }),
+    lease: async () => acquireLease(config.state.dir, connection.name),
+  });
 }

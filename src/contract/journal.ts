@@ -206,6 +206,13 @@ export interface Journal {
   markSent(run_ids: readonly string[]): void;
   /** The newest runs, so many, are to be sent again: the warehouse has lost them. */
   markUnsent(most: number): void;
+  /** Forgets older runs, but the newest ones, and older rejected records that the warehouse has. Says how many of each. */
+  retire(before: { readonly runs: string | null; readonly rejected: string | null }): {
+    runs: number;
+    rejected: number;
+  };
+  /** Folds the write-ahead log into the ledger's file and cuts it short. */
+  checkpoint(): void;
   /** A ledger that was found damaged (an error with `ledgerLost`) is set aside, so that the next opening makes a new one. */
   close(): void;
 }

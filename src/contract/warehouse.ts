@@ -99,6 +99,8 @@ export interface Warehouse<Options = unknown> {
   readonly dialect: Dialect;
   /** A small write costs nothing, so that the row of an unchanged run is written at once. */
   readonly freeWrites: boolean;
+  /** Only one session at a time may be open in a process, reading ones included. Default false. */
+  readonly oneSession?: boolean;
   /** Null for `read` when there is nothing to read yet. */
   open(options: Options, access: Access, context: OpenContext): Promise<Session | null>;
 }

@@ -11,10 +11,20 @@ const WINDOW = 60_500;
 /** How long another process may hold the file, in ms. */
 const PATIENCE = 5000;
 
-/** Spends one request of a bucket at a time. */
-type Spend = (bucket: string, limit: number, at: number) => number;
+/** Budgets of all processes of a host. */
+export interface HostBudget extends Budget {
+  /** Takes back the newest request of a bucket, which was not sent after all. */
+  refund(bucket: string): void;
+  close(): void;
+}
 
-function prepare(db: BetterSqlite3.Database): Spend {
+/** Spends one request of a bucket at a time, and takes it back. */
+interface Log {
+  spend(bucket: string, limit: number, at: number): number;
+  refund(bucket: string): void;
+}
+
+function prepare(db: BetterSqlite3.Database): Log {
   db.pragma('journal_mode = wal');
   // Lost in a power cut at worst, and then the minute before it is taken for spent.
   db.pragma('synchronous = off');
@@ -40,14 +50,22 @@ function prepare(db: BetterSqlite3.Database): Spend {
     }
     return Math.max(1, (oldest.get(bucket, spent - limit) ?? at) + WINDOW - at);
   });
-  return (bucket, limit, at) => spend.immediate(bucket, limit, at);
+  const refund = db.prepare(
+    'delete from spent where rowid = (select rowid from spent where bucket = ? order by at desc limit 1)',
+  );
+  return {
+    spend: (bucket, limit, at) => spend.immediate(bucket, limit, at),
+    refund: (bucket) => {
+      refund.run(bucket);
+    },
+  };
 }
 
 /** An open file, told from one that took its name later. */
 interface Open {
   readonly db: BetterSqlite3.Database;
   readonly inode: number;
-  readonly spend: Spend;
+  readonly log: Log;
 }
 
 const inodeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.ino ?? 0;
@@ -63,7 +81,7 @@ function lastWritten(file: string): number {
 function openAt(file: string): Open {
   const db = new BetterSqlite3(file, { timeout: PATIENCE });
   try {
-    return { db, spend: prepare(db), inode: inodeOf(file) };
+    return { db, log: prepare(db), inode: inodeOf(file) };
   } catch (error) {
     db.close();
     throw error;
@@ -87,7 +105,7 @@ function makeAnew(file: string, unreadable: number, now: number): Open {
 }
 
 /** Request budgets in the state folder, which must be there by the first request: processes that run one after or beside another share the minute. */
-export function fileBudget(folder: string, now: () => number = Date.now): Budget & { close(): void } {
+export function fileBudget(folder: string, now: () => number = Date.now): HostBudget {
   const file = join(folder, 'budgets.sqlite');
   const opened = (): Open => {
     const inode = inodeOf(file);
@@ -108,15 +126,19 @@ export function fileBudget(folder: string, now: () => number = Date.now): Budget
     if (current !== null && current.inode !== inodeOf(file)) close();
     current ??= opened();
     try {
-      return current.spend(bucket, limit, now());
+      return current.log.spend(bucket, limit, now());
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       const { inode } = current;
       close();
       current = makeAnew(file, inode, now());
-      return current.spend(bucket, limit, now());
+      return current.log.spend(bucket, limit, now());
     }
   };
-  const methods = { spend: async (bucket: string, limit: number) => (limit === 0 ? 0 : spend(bucket, limit)), close };
+  const methods = {
+    spend: async (bucket: string, limit: number) => (limit === 0 ? 0 : spend(bucket, limit)),
+    refund: (bucket: string) => current?.log.refund(bucket),
+    close,
+  };
   return explained(methods, (error) => explainSqlite(error, file, null));
 }

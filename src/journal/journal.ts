@@ -251,6 +251,10 @@ export function makeJournal(db: BetterSqlite3.Database, place: JournalPlace): Jo
     unsentRuns: p.records.unsent,
     markSent: p.records.markSent,
     markUnsent: p.records.markUnsent,
+    retire: p.records.retire,
+    checkpoint: () => {
+      db.pragma('wal_checkpoint(truncate)');
+    },
     close: () => {
       void p.spool.close();
       const wasOpen = db.open;

@@ -14,7 +14,7 @@ interface Holder {
 
 function holder(file: string): string {
   try {
-    // Written by `acquireLease` of the holding process.
+    // Written by `lockFile` of the holding process.
     const found = JSON.parse(readFileSync(file, 'utf8')) as Holder;
     return `process ${found.pid} on ${found.host} since ${found.since}`;
   } catch {
@@ -28,14 +28,19 @@ function lock(db: BetterSqlite3.Database): void {
   db.exec('begin exclusive');
 }
 
-/**
- * Takes the one lease of a connection on this host and returns what gives it back. It is a lock of the operating system
- * on a file, so that it ends with its process however that dies. Throws `busy` while another process has it.
- */
-export function acquireLease(folder: string, connection: string): () => void {
-  makeFolder(folder, connection);
-  const file = join(folder, `${connection}.lock`);
-  const info = join(folder, `${connection}.lease.json`);
+/** A lock of the operating system on a file, so that it ends with its process however that dies. */
+export interface FileLock {
+  /** The locked file, and the one that says who has it. */
+  readonly file: string;
+  readonly info: string;
+  /** Whose it is; null for a lock of all connections. */
+  readonly connection: string | null;
+  /** What to throw while another process has it. */
+  taken(who: string): RollcallError;
+}
+
+/** Takes a lock on a file and returns what gives it back. Its folder must be there. */
+export function lockFile({ file, info, connection, taken }: FileLock): () => void {
   let db = openPlain(file, connection, 0);
   try {
     try {
@@ -50,16 +55,29 @@ export function acquireLease(folder: string, connection: string): () => void {
     }
   } catch (error) {
     db.close();
-    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') {
-      throw new RollcallError('busy', `${holder(info)} is running ${connection}; wait for it to end or stop it`, {
-        connection,
-        step: 'take the lease',
-      });
-    }
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') throw taken(holder(info));
     throw explainSqlite(error, file, connection);
   }
   writeFileSync(info, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }));
   return () => {
     if (db.open) db.close();
   };
+}
+
+/**
+ * Takes the one lease of a connection on this host and returns what gives it back. Throws `busy` while another process
+ * has it.
+ */
+export function acquireLease(folder: string, connection: string): () => void {
+  makeFolder(folder, connection);
+  return lockFile({
+    file: join(folder, `${connection}.lock`),
+    info: join(folder, `${connection}.lease.json`),
+    connection,
+    taken: (who) =>
+      new RollcallError('busy', `${who} is running ${connection}; wait for it to end or stop it`, {
+        connection,
+        step: 'take the lease',
+      }),
+  });
 }

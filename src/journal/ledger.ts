@@ -145,6 +145,11 @@ export function hasLedger(folder: string, connection: string): boolean {
   return (statSync(ledgerFile(folder, connection), { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
+/** Reads a ledger as `readLedger` does; null where there is none yet. */
+export function readLedgerIfThere<T>(place: LedgerPlace, look: (journal: Journal) => T): T | null {
+  return hasLedger(place.folder, place.connection) ? readLedger(place, look) : null;
+}
+
 /** True where the folder has a ledger of this connection, or what is left of one. */
 export function hasFiles(folder: string, connection: string): boolean {
   return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(`${connection}.ledger`));

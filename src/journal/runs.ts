@@ -17,7 +17,15 @@ export interface Records {
   /** Records that wait with a batch which the warehouse does not have. */
   pending(): Rejected[];
   markReplayed(payload_hashes: readonly string[], at: string): void;
+  /** Older than these times; null keeps all. */
+  retire(before: { readonly runs: string | null; readonly rejected: string | null }): {
+    runs: number;
+    rejected: number;
+  };
 }
+
+/** Runs that stay however old they are: what a status is told from. */
+const KEPT_RUNS = 20;
 
 /** Runs are kept as JSON: the ledger never asks for their fields. */
 export function makeRecords(db: BetterSqlite3.Database): Records {
@@ -39,6 +47,11 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     'select payload_hash, run_id, page, user_id, reason, payload, rejected_at, replayed_at from rejected where seq > (select seq from ledger) order by rejected_at',
   );
   const replayed = db.prepare('update rejected set replayed_at = ? where payload_hash = ?');
+  const retireRuns = db.prepare(
+    `delete from runs where sent = 1 and started_at < ?
+     and run_id not in (select run_id from runs order by started_at desc limit ?)`,
+  );
+  const retireRejected = db.prepare('delete from rejected where rejected_at < ? and seq <= (select seq from ledger)');
   const run = (text: string): Run => {
     try {
       // The texts were written by `save`.
@@ -66,6 +79,10 @@ export function makeRecords(db: BetterSqlite3.Database): Records {
     },
     rejected: (limit) => rejected.all(limit),
     pending: () => pending.all(),
+    retire: (before) => ({
+      runs: before.runs === null ? 0 : retireRuns.run(before.runs, KEPT_RUNS).changes,
+      rejected: before.rejected === null ? 0 : retireRejected.run(before.rejected).changes,
+    }),
     markReplayed: (payload_hashes, at) => {
       for (const payload_hash of payload_hashes) replayed.run(at, payload_hash);
     },

@@ -23,10 +23,16 @@ export interface RunRequest {
   /** Lets this run's sweep delete more than the ratio allows. */
   readonly allowDeletes: boolean;
   readonly chosen?: Chosen | 'rejected';
+  /**
+   * Told how long a server wants to be left alone (ms, null where it did not say), by whoever asks again when that is
+   * over. The run is then `interrupted`; for others it has failed.
+   */
+  readonly parks?: (ms: number | null) => void;
 }
 
 /** A run under way. The journal may be another one after recovery. */
 interface Progress {
+  readonly request: RunRequest;
   journal: Journal;
   readonly run: Run;
   readonly kept: { unproven: number; inactive: number };
@@ -141,12 +147,20 @@ function begin(deps: Deps, attempt: Attempt, journal: Journal): Progress {
   const run = attempt.run ?? newRun(deps.settings, attempt.request, journal.now());
   journal.saveRun(run, false);
   attempt.run = run;
-  return { journal, run, kept: { unproven: 0, inactive: 0 }, warnings: [] };
+  return { request: attempt.request, journal, run, kept: { unproven: 0, inactive: 0 }, warnings: [] };
+}
+
+/** A run's end by an error. */
+function endedBy(run: Run, failure: unknown, { parks }: RunRequest): Run {
+  const ended = failedRun(run, failure);
+  if (parks === undefined || ended.error?.kind !== 'rate-limited') return ended;
+  parks(failure instanceof RollcallError ? (failure.retryAfterMs ?? null) : null);
+  return { ...ended, outcome: 'interrupted' };
 }
 
 /** Records the run; a ledger that cannot be written (a full disk) is what the run failed with, unless it had failed before. */
-function save(deps: Deps, { journal }: Progress, ended: Run, failure: unknown): Run {
-  const run = failure === null ? ended : failedRun(ended, failure);
+function save(deps: Deps, { journal, request }: Progress, ended: Run, failure: unknown): Run {
+  const run = failure === null ? ended : endedBy(ended, failure, request);
   try {
     const dated = { ...run, finished_at: journal.now() };
     journal.saveRun(dated, false);
@@ -233,6 +247,6 @@ export async function execute(deps: Deps, request: RunRequest): Promise<Run> {
     deps.observer.warn(`${deps.settings.name}: the ledger was damaged; it is kept aside, and a new one is made`);
     return await underLease(deps, attempt);
   } finally {
-    release();
+    await release();
   }
 }

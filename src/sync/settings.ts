@@ -47,5 +47,5 @@ export interface Deps {
   /** Null for `read` when the warehouse is not there yet. The caller closes it. */
   open(access: Access): Promise<Session | null>;
   /** Takes the connection's lease; the result gives it back. Throws `busy`. */
-  lease(): Promise<() => void>;
+  lease(): Promise<() => void | Promise<void>>;
 }

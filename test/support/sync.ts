@@ -88,6 +88,7 @@ export function memoryJournal({ known = [], seen = [], rejected = [] }: Memory =
     ...{ promote: unused, listed: unused, missing: unused, live: unused, missedBefore: unused, noteMissed: unused },
     ...{ recheck: unused, inactive: unused, unseenInactive: unused, seenWithoutRow: unused, saveRun: unused },
     ...{ runs: unused, unsentRuns: unused, markSent: unused, markUnsent: unused, close: unused },
+    ...{ retire: unused, checkpoint: unused },
     ...{ rejected: unused, markReplayed: unused, dropPending: unused, erase: unused, spoolIntact: unused },
   };
 }
