@@ -8,6 +8,7 @@ import { readConnections } from './connection.ts';
 import { find, refused, variables } from './files.ts';
 import { freezeDeep, freezeMap } from './freeze.ts';
 import { type Inspection, isMapping, placeOf, report } from './inspection.ts';
+import { checkSchedules } from './schedules.ts';
 import { generalSettings } from './schema.ts';
 import type { Config, LoadRequest, Registries } from './types.ts';
 import { parseYaml } from './yaml.ts';
@@ -71,6 +72,7 @@ export async function loadConfig(
   const around = { folder, variables: await variables(folder, request.env) };
   const inspection: Inspection = { around, problems: [], secrets: new Set(), explained: [] };
   const parts = inspect(inspection, parsed.value, registries);
+  await checkSchedules(inspection, parts?.connections ?? new Map());
   if (parts === undefined || inspection.problems.length > 0) throw refusal(file, lines(inspection));
   const secrets = [...inspection.secrets].sort((a, b) => b.length - a.length);
   return Object.freeze({ ...parts, file, folder, secrets: Object.freeze(secrets) });

@@ -4,11 +4,13 @@ import type { Source } from '../src/contract/source.ts';
 /** What the name of a connection looks like; it is the first half of every key. */
 export const CONNECTION_NAME = /^[a-z][a-z0-9_]{0,39}$/;
 
-const QUEUE_URL = /^(embedded$|(rediss?|postgres):\/\/.)/;
+const QUEUE_URL = /^(embedded$|(rediss?|postgres|postgresql):\/\/.)/;
 const CRON_FIELD = /^[0-9A-Za-z*?,/#-]+$/;
 
 const share = z.number().min(0).max(1);
 const perMinute = z.int().min(0);
+
+const period = z.string().regex(/^(forever|[1-9]\d*[smhdw])$/, 'must be a period such as 12h, 90d or 4w, or forever');
 
 const http = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
@@ -35,6 +37,11 @@ export const generalSettings = z.strictObject({
         .regex(QUEUE_URL, 'must be embedded, or begin with redis://, rediss:// or postgres://')
         .default('embedded')
         .describe('embedded, redis://…, rediss://… or postgres://…'),
+      prefix: z
+        .string()
+        .regex(/^[a-z][a-z0-9_-]{0,39}$/, 'must be small letters, digits, - and _, and begin with a letter')
+        .default('rollcall')
+        .describe('What its keys begin with: one for each configuration that shares a Redis or Postgres'),
     })
     .prefault({})
     .describe('Where the workers meet'),
@@ -62,6 +69,14 @@ export const generalSettings = z.strictObject({
     })
     .prefault({})
     .describe('Who hears of trouble'),
+  retention: z
+    .strictObject({
+      runs: period.default('90d').describe('Past runs in the ledgers, and in sync_runs where writing is free'),
+      rejected: period.default('90d').describe('Records that could not be loaded, in the same places'),
+      spools: period.default('7d').describe('Changes that were read but never applied; they are read again'),
+    })
+    .prefault({})
+    .describe('How long the worker keeps what people look back on: 12h, 90d, 4w, or forever'),
 });
 
 const deletes = z.strictObject({

@@ -72,7 +72,11 @@ export interface Config {
     readonly options: unknown;
   };
   readonly state: { readonly dir: string };
-  readonly queue: { readonly url: string };
+  readonly queue: {
+    readonly url: string;
+    /** What the queue's keys begin with. */
+    readonly prefix: string;
+  };
   readonly worker: {
     readonly concurrency: number;
     /** Share of a schedule's interval that starts are spread over. */
@@ -84,6 +88,8 @@ export interface Config {
     /** In missed intervals. */
     readonly stale_after: number;
   };
+  /** How long what people look back on is kept: `90d`, `forever`. */
+  readonly retention: { readonly runs: string; readonly rejected: string; readonly spools: string };
   /** In the order of the file. */
   readonly connections: ReadonlyMap<string, Connection>;
   /** Every resolved secret, longest first, for the redaction of logs. */

@@ -57,7 +57,7 @@ describe('the example', () => {
   it('leaves out no setting', () => {
     const shown: unknown = parse(complete);
     const schema = jsonSchema({ sources, warehouses });
-    for (const section of ['state', 'queue', 'worker', 'alerts']) {
+    for (const section of ['state', 'queue', 'worker', 'alerts', 'retention']) {
       expect(keys(at(shown, section)), section).toEqual(keys(at(schema, 'properties', section, 'properties')));
     }
     const pylon = at(schema, 'properties', 'connections', 'additionalProperties', 'oneOf', 0, 'properties');
