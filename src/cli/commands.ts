@@ -54,6 +54,43 @@ export function addCommands(program: Command, done: Done): void {
   addReading(program, done);
   addRejected(program, done);
   addState(program, done);
+  addWorker(program, done);
+}
+
+function addWorker(program: Command, done: Done): void {
+  program
+    .command('worker')
+    .description('keep the schedules and do the runs, until SIGTERM')
+    .action(async (options, command) => done(await (await import('./commands/worker.ts')).worker(options, command)));
+  program
+    .command('enqueue <connection>')
+    .description('hand a run to the workers')
+    .option('--backfill', 'write every row again, whatever its fingerprint')
+    .option('--id <id...>', 'look these users up again')
+    .option('--email <address...>', 'the same, by primary address')
+    .option('--allow-deletes', 'let this scan delete more than deletes.max_ratio; the proof is still asked for')
+    .option('--wait', 'stay until the run has ended, and show it')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/enqueue.ts')).enqueue(name, options, command)),
+    );
+  program
+    .command('schedules')
+    .description('when each schedule starts its connection next')
+    .action(async (options, command) =>
+      done(await (await import('./commands/schedules.ts')).schedules(options, command)),
+    );
+  program
+    .command('pause <connection>')
+    .description('keep its schedule from starting runs')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/pause.ts')).pause(name, options, command)),
+    );
+  program
+    .command('resume <connection>')
+    .description('let its schedule start runs again')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/pause.ts')).resume(name, options, command)),
+    );
 }
 
 function addReading(program: Command, done: Done): void {

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Run } from '../contract/run.ts';
+import { noCounts, type Run } from '../contract/run.ts';
 
 /** Results go to stdout, one line at a time; everything else goes to stderr. */
 export function print(line: string): void {
@@ -60,6 +60,8 @@ export function runObject(run: Run): Record<string, unknown> {
     run_id,
     kind,
     outcome,
+    // In our order: a queue may have stored them in its own.
+    ...noCounts(),
     ...counts,
     ...(kept.unproven + kept.inactive > 0 ? { kept } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),

@@ -1,5 +1,7 @@
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Config, Connection } from '../../../config/types.ts';
+import type { Facts } from '../../../jobs/facts.ts';
 import type { Journal } from '../../contract/journal.ts';
 import type { Run } from '../../contract/run.ts';
 import { RollcallError } from '../../errors.ts';
@@ -8,6 +10,7 @@ import { globalsOf } from '../globals.ts';
 import { lookInto } from '../ledgers.ts';
 import { nextRun } from '../next-run.ts';
 import { oneLine, print, table } from '../print.ts';
+import { lookIntoQueue } from '../worker/queue-facts.ts';
 import { configOf } from '../workplace.ts';
 
 /** More runs than a day has on any sensible schedule. */
@@ -23,7 +26,12 @@ interface Status {
   readonly open_scan: { kind: string; pages: number; seen: number; moved_at: string } | null;
   readonly next_at: string | null;
   readonly trouble: string | null;
+  /** Its schedule starts no runs. */
+  readonly paused: boolean;
+  /** Where this host keeps the ledger, or would. */
   readonly ledger: string;
+  /** Where the ledger of the last run by a worker is, on whichever host. */
+  readonly last_ledger: { host: string; file: string; at: string } | null;
 }
 
 function troubleOf(run: Run): string | null {
@@ -49,7 +57,7 @@ function changedSince(past: readonly Run[], since: number): number {
   return recent.reduce((sum, { counts: c }) => sum + c.inserted + c.updated + c.restored + c.deleted, 0);
 }
 
-type OfLedger = Omit<Status, 'connection' | 'source' | 'next_at' | 'ledger'>;
+type OfLedger = Omit<Status, 'connection' | 'source' | 'next_at' | 'paused' | 'ledger' | 'last_ledger'>;
 
 const UNKNOWN: OfLedger = {
   last_run: null,
@@ -88,7 +96,23 @@ function look(config: Config, connection: Connection): OfLedger {
   }
 }
 
-const COLUMNS = ['connection', 'source', 'users', 'changed 24 h', 'fresh at', 'last run', 'open scan', 'next run'];
+const COLUMNS = [
+  'connection',
+  'source',
+  'users',
+  'changed 24 h',
+  'fresh at',
+  'last run',
+  'open scan',
+  'next run',
+  'ledger',
+];
+
+/** The ledger's place where this host has it, else the one of the worker that ran last. */
+function placeOf({ ledger, last_ledger: last }: Status): string {
+  if (last === null || (last.host === hostname() && last.file === ledger)) return ledger;
+  return `${last.host}:${last.file}`;
+}
 
 function row(s: Status): unknown[] {
   return [
@@ -99,21 +123,35 @@ function row(s: Status): unknown[] {
     s.fresh_at?.slice(0, 19).replace('T', ' ') ?? 'never',
     s.last_run?.outcome ?? '',
     s.open_scan === null ? '' : `${s.open_scan.kind}, ${s.open_scan.pages} pages, ${s.open_scan.seen} users`,
-    s.next_at?.slice(0, 19).replace('T', ' ') ?? '',
+    s.paused ? 'paused' : (s.next_at?.slice(0, 19).replace('T', ' ') ?? ''),
+    placeOf(s),
   ];
+}
+
+async function allStatus(config: Config, facts: Facts | null): Promise<Status[]> {
+  const [runs, paused] = [await facts?.allRuns(), await facts?.allPaused()];
+  const all: Status[] = [];
+  for (const connection of config.connections.values()) {
+    const { name, source } = connection;
+    const run = runs?.get(name);
+    all.push({
+      connection: name,
+      source: source.name,
+      ...look(config, connection),
+      next_at: await nextRun(connection),
+      paused: paused?.has(name) ?? false,
+      ledger: ledgerFile(config.state.dir, name),
+      last_ledger: run === undefined ? null : { host: run.host, file: run.ledger, at: run.finished_at },
+    });
+  }
+  return all;
 }
 
 /** `rollcall status`: how each connection is doing. */
 export async function status(_options: object, command: Command): Promise<number> {
   const globals = globalsOf(command);
   const config = await configOf(globals.config);
-  const all: Status[] = [];
-  for (const connection of config.connections.values()) {
-    const { name, source } = connection;
-    const ledger = ledgerFile(config.state.dir, name);
-    const next_at = await nextRun(connection);
-    all.push({ connection: name, source: source.name, ...look(config, connection), next_at, ledger });
-  }
+  const all = await lookIntoQueue(config, (facts) => allStatus(config, facts));
   if (globals.json) {
     print(JSON.stringify(all));
     return 0;

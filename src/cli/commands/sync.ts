@@ -4,9 +4,9 @@ import type { Run } from '../../contract/run.ts';
 import type { Chosen } from '../../contract/source.ts';
 import { RollcallError } from '../../errors.ts';
 import { type DryRun, dryRun } from '../../sync/dry-run.ts';
-import { failedRun, newRun } from '../../sync/report.ts';
 import { execute, type RunRequest } from '../../sync/run.ts';
 import { type Globals, globalsOf } from '../globals.ts';
+import { codeOf, notBegun } from '../outcome.ts';
 import { dryRunText, print, runObject, runText } from '../print.ts';
 import { type Stop, stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
@@ -20,12 +20,6 @@ interface Asked {
   readonly request: RunRequest;
 }
 
-/** What a run that could not begin looks like: there is no row of it anywhere. */
-function notBegun(connection: Connection, { request }: Asked, error: unknown): Run {
-  const now = new Date().toISOString();
-  return failedRun({ ...newRun(connection, request, now), run_id: '', finished_at: now }, error);
-}
-
 async function runOne(connection: Connection, asked: Asked): Promise<Run> {
   const { config, globals, stop, request } = asked;
   const seen = view(connection.name, globals);
@@ -33,7 +27,7 @@ async function runOne(connection: Connection, asked: Asked): Promise<Run> {
     return await execute(depsOf(config, connection, seen, stop.signal), request);
   } catch (error) {
     if (globals.verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    return notBegun(connection, asked, error);
+    return notBegun(connection, request, error);
   } finally {
     seen.done();
   }
@@ -57,13 +51,6 @@ function show(run: Run, { globals }: Asked): void {
 function showDry({ run, samples }: DryRun, { globals }: Asked): void {
   if (globals.json) print(JSON.stringify({ ...runObject(run), dry_run: true, samples }));
   else print(dryRunText(run, samples));
-}
-
-/** The exit code of one run. */
-function codeOf(run: Run): number {
-  if (run.outcome === 'ok') return 0;
-  if (run.outcome === 'refused') return 3;
-  return run.error?.kind === 'config' ? 2 : 1;
 }
 
 /** Over several connections 1 beats 2 beats 3 beats 0. */

@@ -1,0 +1,214 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type BackendFactory,
+  createPostgresBackend,
+  createRedisBackend,
+  type IQueueBackend,
+  Queue,
+  runMigrations,
+  Worker,
+} from 'bullmq';
+import type { Config } from '../../config/types.ts';
+import { RollcallError } from '../../src/errors.ts';
+import { makeFolder } from '../../src/journal/database.ts';
+import { lockFile } from '../../src/journal/lease.ts';
+import { fileStore } from '../store/file-store.ts';
+import type { Store } from '../store/store.ts';
+import type { Backend } from './backend.ts';
+import { embeddedPool } from './embedded-pool.ts';
+import { placeOf, unreachable } from './link.ts';
+import { linkPostgres, QUEUE_SCHEMA } from './postgres-link.ts';
+import { linkRedis } from './redis-link.ts';
+
+/** A job whose worker does not renew its lock for so long is another worker's to take, in ms. */
+const LOCK_MS = 20_000;
+/** How often each worker looks for such jobs, in ms. */
+const STALLED_MS = 5000;
+/** A long scan may meet that many restarts of its worker; each goes on at its page. */
+const MAX_STALLED = 50;
+/** A Redis that loses writes, or a queue without an end, is bounded by this: finished jobs are kept for a look back. */
+const KEEP = {
+  removeOnComplete: { age: 24 * 3600, count: 5000 },
+  removeOnFail: { age: 7 * 24 * 3600, count: 5000 },
+};
+
+/** What differs between the kinds of queue. */
+interface Link {
+  readonly kind: Backend['kind'];
+  readonly place: string;
+  readonly store: Store;
+  readonly connection: unknown;
+  readonly factory: BackendFactory<IQueueBackend, unknown>;
+  close(): Promise<void>;
+}
+
+/** How a queue is opened. */
+export interface Opening {
+  /** How long a server that does not answer is waited for. */
+  readonly ms: number;
+  warn(message: string): void;
+  /** The embedded queue broke down under way: nothing can go on. */
+  fatal(error: Error): void;
+}
+
+function backendOf(link: Link, prefix: string): Backend {
+  const { kind, place, store, connection, factory } = link;
+  const options = { connection, prefix: `{${prefix}}` };
+  return {
+    kind,
+    place,
+    store,
+    queue: (name) => new Queue(`${prefix}-${name}`, { ...options, defaultJobOptions: KEEP }, factory),
+    worker: (name, { process, options: own }) =>
+      new Worker(
+        `${prefix}-${name}`,
+        process,
+        {
+          ...options,
+          ...own,
+          ...KEEP,
+          autorun: false,
+          lockDuration: LOCK_MS,
+          stalledInterval: STALLED_MS,
+          maxStalledCount: MAX_STALLED,
+          runRetryDelay: 1000,
+        },
+        factory,
+      ),
+    close: link.close,
+  };
+}
+
+type Migrating = Parameters<typeof runMigrations>[0];
+
+/** Brings the queue's tables up to what this BullMQ knows, in one session. */
+async function migrate(pool: { connect(): Promise<Migrating & { release(): void }> }): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await runMigrations(client, QUEUE_SCHEMA);
+  } finally {
+    client.release();
+  }
+}
+
+/** Each factory checks the connection that it is given; here they are always the pair that belongs together. */
+const postgresFactory = createPostgresBackend as BackendFactory<IQueueBackend, unknown>;
+const redisFactory = createRedisBackend as unknown as BackendFactory<IQueueBackend, unknown>;
+
+async function redis(url: string, prefix: string, ms: number): Promise<Link> {
+  const { redisStore } = await import('../store/redis-store.ts');
+  const client = await linkRedis(url, ms);
+  return {
+    kind: 'redis',
+    place: placeOf(url),
+    store: redisStore(client, prefix),
+    connection: client,
+    factory: redisFactory,
+    close: async () => client.disconnect(),
+  };
+}
+
+async function postgres(url: string, prefix: string, ms: number): Promise<Link> {
+  const { postgresStore } = await import('../store/postgres-store.ts');
+  const pool = await linkPostgres(url, ms);
+  try {
+    await migrate(pool);
+    const store = await postgresStore(pool, prefix);
+    return {
+      kind: 'postgres',
+      place: placeOf(url),
+      store,
+      connection: pool,
+      factory: postgresFactory,
+      close: () => pool.end(),
+    };
+  } catch (error) {
+    await pool.end();
+    throw unreachable(url, error);
+  }
+}
+
+function taken(folder: string, who: string): RollcallError {
+  return new RollcallError(
+    'busy',
+    `${who} has the embedded queue in ${folder}, which is for one worker: stop that one, or give queue.url a Redis or Postgres for several`,
+    { step: 'open the queue' },
+  );
+}
+
+type Pool = Awaited<ReturnType<typeof embeddedPool>>;
+
+async function openData(data: string): Promise<Pool> {
+  const pool = await embeddedPool(data);
+  try {
+    await migrate(pool);
+    await pool.query(`set search_path to ${QUEUE_SCHEMA}`);
+    return pool;
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}
+
+/** Trouble of the machine, not of the files: they stay where they are. */
+const MACHINE = /ENOSPC|EDQUOT|EACCES|EPERM|EROFS|EMFILE|no space left|out of memory/i;
+
+/** Opens the files. What Postgres cannot read is set aside: schedules come from the configuration, and jobs can be asked for again. */
+async function openFiles(data: string, warn: Opening['warn']): Promise<Pool> {
+  const existed = existsSync(data);
+  try {
+    return await openData(data);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    if (!existed || MACHINE.test(why)) {
+      throw new RollcallError(
+        'transient',
+        `cannot open the embedded queue in ${data} (${why}): look after the disk and start again`,
+        {
+          step: 'open the queue',
+          cause: error,
+        },
+      );
+    }
+    const aside = `${data}.broken`;
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(data, aside);
+    warn(
+      `the embedded queue could not be read (${why}); it is kept as ${aside} and begins anew: runs that waited in it are lost`,
+    );
+    return openData(data);
+  }
+}
+
+async function embedded(config: Config, { warn, fatal }: Opening): Promise<Link> {
+  const folder = join(config.state.dir, 'queue');
+  makeFolder(config.state.dir);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const unlock = lockFile({
+    file: join(folder, 'queue.lock'),
+    info: join(folder, 'queue.json'),
+    connection: null,
+    taken: (who) => taken(folder, who),
+  });
+  try {
+    const pool = await openFiles(join(folder, 'pglite'), warn);
+    pool.on('error', fatal);
+    const close = async (): Promise<void> => {
+      await pool.end();
+      unlock();
+    };
+    const store = fileStore(config.state.dir);
+    return { kind: 'embedded', place: folder, store, connection: pool, factory: postgresFactory, close };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Opens the queue that the configuration names. Throws what a person can mend; the caller closes it. */
+export async function openBackend(config: Config, opening: Opening): Promise<Backend> {
+  const { url, prefix } = config.queue;
+  if (url === 'embedded') return backendOf(await embedded(config, opening), prefix);
+  return backendOf(await (url.startsWith('redis') ? redis : postgres)(url, prefix, opening.ms), prefix);
+}

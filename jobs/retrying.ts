@@ -1,0 +1,20 @@
+import type { JobsOptions } from 'bullmq';
+
+const BASE_MS = 5000;
+const GROWTH = 3;
+const CAP_MS = 5 * 60_000;
+
+/** How often a run is tried that fails for a passing reason, parked and interrupted ones not counted. */
+export const ATTEMPTS: Pick<JobsOptions, 'attempts' | 'backoff'> = { attempts: 5, backoff: { type: 'custom' } };
+
+/** An alert is sent again until it is taken. */
+export const UNTIL_TAKEN: Pick<JobsOptions, 'attempts' | 'backoff'> = {
+  attempts: 1_000_000_000,
+  backoff: { type: 'custom' },
+};
+
+/** How long to wait after the n-th failed attempt, in ms: growing, up to five minutes, half of it by chance. */
+export function backoffMs(attempts: number, random: number = Math.random()): number {
+  const ceiling = Math.min(CAP_MS, BASE_MS * GROWTH ** Math.min(20, attempts - 1));
+  return Math.round(ceiling * (0.5 + random / 2));
+}

@@ -1,0 +1,124 @@
+import type { JobsOptions } from 'bullmq';
+import type { Connection } from '../config/types.ts';
+import { lastUntil, nextAfter, type Pattern, spreadOf } from './cron-times.ts';
+import type { AnyJob } from './queue/backend.ts';
+import type { RunData, TickData } from './requests.ts';
+import { ATTEMPTS } from './retrying.ts';
+import type { Workshop } from './workshop.ts';
+
+/** A tick that is so much overdue was missed: nobody was there to hear it, in ms. */
+const OVERDUE_MS = 10_000;
+
+/** What people ask for goes before what is due. */
+export const PRIORITY = { enqueue: 1, schedule: 2 } as const;
+
+/** A tick is made again after a failure: with it the schedule's next one would be lost. */
+const TICK: JobsOptions = {
+  removeOnComplete: true,
+  removeOnFail: true,
+  attempts: 100,
+  backoff: { type: 'fixed', delay: 1000 },
+};
+
+/** A connection with a schedule. */
+type Scheduled = Connection & Pattern;
+
+/** The connections of a configuration that have a schedule. */
+export function scheduled({ config }: Pick<Workshop, 'config'>): Scheduled[] {
+  return [...config.connections.values()].flatMap(({ schedule, ...rest }) =>
+    schedule === undefined ? [] : [{ ...rest, schedule }],
+  );
+}
+
+const text = (ms: number): string => new Date(ms).toISOString();
+
+/**
+ * Hands over the run that is due. Deduplicated by connection: while a scheduled run of it waits, runs, is parked or backs
+ * off, the tick comes to nothing.
+ */
+async function startRun(shop: Workshop, connection: Scheduled, due: number): Promise<void> {
+  const { name, schedule, timezone } = connection;
+  const { facts, runs, config } = shop;
+  const delay = spreadOf(name, config.worker.spread, nextAfter(connection, due) - due);
+  const data: RunData = {
+    connection: name,
+    kind: 'sync',
+    trigger: 'schedule',
+    scheduled_at: text(due),
+    allow_deletes: false,
+  };
+  await runs.add('sync', data, {
+    delay: Math.max(0, due + delay - shop.tools.now()),
+    priority: PRIORITY.schedule,
+    deduplication: { id: name },
+    ...ATTEMPTS,
+  });
+  const known = await facts.tick(name);
+  const since = known?.schedule === schedule && known.timezone === timezone ? known.since : text(due);
+  await facts.setTick(name, { schedule, timezone, since, at: text(due) });
+}
+
+/** A schedule is due: starts its run unless it is paused. The job says when it was due, however late it comes. */
+export async function handleTick(shop: Workshop, job: AnyJob<TickData, string>): Promise<string> {
+  const { connection: name } = job.data;
+  const connection = scheduled(shop).find((one) => one.name === name);
+  if (connection === undefined) return 'no schedule';
+  const due = job.opts.prevMillis ?? job.timestamp + job.delay;
+  if (await shop.facts.paused(name)) {
+    const { schedule, timezone } = connection;
+    await shop.facts.setTick(name, { schedule, timezone, since: text(due), at: text(due) });
+    return 'paused';
+  }
+  await startRun(shop, connection, due);
+  return 'started';
+}
+
+/** One run for all the times that were missed, where the schedule was kept before and is the same. */
+async function catchUp(shop: Workshop, connection: Scheduled): Promise<void> {
+  const { name, schedule, timezone } = connection;
+  const { facts, tools } = shop;
+  const now = tools.now();
+  const known = await facts.tick(name);
+  if (known === null || known.schedule !== schedule || known.timezone !== timezone) {
+    await facts.setTick(name, { schedule, timezone, since: text(now), at: text(now) });
+    return;
+  }
+  const missed = lastUntil(connection, now);
+  if (missed <= Date.parse(known.at) || now - missed < 0) return;
+  if (await facts.paused(name)) return;
+  tools.log.info(
+    { connection: name, scheduled_at: text(missed) },
+    'missed while no worker ran: one run makes up for it',
+  );
+  await startRun(shop, connection, missed);
+}
+
+/**
+ * Makes the queue's schedulers equal to the configuration: added, changed and removed ones, and those whose next tick was
+ * lost. Called at the start and now and then: a store that was emptied gets them back.
+ */
+export async function keepSchedules(shop: Workshop): Promise<void> {
+  const { ticks, tools, facts } = shop;
+  const wanted = new Map(scheduled(shop).map((connection) => [connection.name, connection]));
+  const found = new Map((await ticks.getJobSchedulers()).map((scheduler) => [scheduler.key, scheduler]));
+  for (const name of found.keys()) {
+    if (wanted.has(name)) continue;
+    await ticks.removeJobScheduler(name);
+    await facts.setTick(name, null);
+    tools.log.info({ connection: name }, 'schedule removed');
+  }
+  for (const connection of wanted.values()) {
+    const { name, schedule, timezone } = connection;
+    const known = found.get(name);
+    const same = known?.pattern === schedule && known.tz === timezone;
+    if (same && (known.next ?? 0) > tools.now() - OVERDUE_MS) continue;
+    await catchUp(shop, connection);
+    await ticks.upsertJobScheduler(
+      name,
+      { pattern: schedule, tz: timezone },
+      { name: 'tick', data: { connection: name }, opts: TICK },
+    );
+    const what = known === undefined ? 'schedule added' : same ? 'schedule set going again' : 'schedule changed';
+    tools.log.info({ connection: name, schedule, timezone }, what);
+  }
+}
