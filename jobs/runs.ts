@@ -56,7 +56,8 @@ async function remember(shop: Workshop, job: RunJob, run: Run, last: RunFact | n
 
 /** Puts the job away until a time; it is no failed attempt, and its slot and its lease are free meanwhile. */
 async function park(shop: Workshop, job: RunJob, ms: number, reason: string): Promise<never> {
-  const until = shop.tools.now() + Math.min(ms, LONGEST_PARK_MS);
+  // Postgres takes whole milliseconds only.
+  const until = Math.ceil(shop.tools.now() + Math.min(ms, LONGEST_PARK_MS));
   const before = (job.progress as RunProgress | null) ?? {};
   await job.updateProgress({
     users: 0,

@@ -1,6 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import type { Connection } from '../config/types.ts';
 import { lastUntil, nextAfter, type Pattern, spreadOf } from './cron-times.ts';
+import type { TickFact } from './facts.ts';
 import type { AnyJob } from './queue/backend.ts';
 import type { RunData, TickData } from './requests.ts';
 import { ATTEMPTS } from './retrying.ts';
@@ -74,17 +75,16 @@ export async function handleTick(shop: Workshop, job: AnyJob<TickData, string>):
 }
 
 /** One run for all the times that were missed, where the schedule was kept before and is the same. */
-async function catchUp(shop: Workshop, connection: Scheduled): Promise<void> {
+async function catchUp(shop: Workshop, connection: Scheduled, known: TickFact | null): Promise<void> {
   const { name, schedule, timezone } = connection;
   const { facts, tools } = shop;
   const now = tools.now();
-  const known = await facts.tick(name);
   if (known === null || known.schedule !== schedule || known.timezone !== timezone) {
     await facts.setTick(name, { schedule, timezone, since: text(now), at: text(now) });
     return;
   }
   const missed = lastUntil(connection, now);
-  if (missed <= Date.parse(known.at) || now - missed < 0) return;
+  if (missed <= Date.parse(known.at)) return;
   if (await facts.paused(name)) return;
   tools.log.info(
     { connection: name, scheduled_at: text(missed) },
@@ -100,6 +100,7 @@ async function catchUp(shop: Workshop, connection: Scheduled): Promise<void> {
 export async function keepSchedules(shop: Workshop): Promise<void> {
   const { ticks, tools, facts } = shop;
   const wanted = new Map(scheduled(shop).map((connection) => [connection.name, connection]));
+  const last = await facts.allTicks();
   const found = new Map((await ticks.getJobSchedulers()).map((scheduler) => [scheduler.key, scheduler]));
   for (const name of found.keys()) {
     if (wanted.has(name)) continue;
@@ -111,8 +112,14 @@ export async function keepSchedules(shop: Workshop): Promise<void> {
     const { name, schedule, timezone } = connection;
     const known = found.get(name);
     const same = known?.pattern === schedule && known.tz === timezone;
-    if (same && (known.next ?? 0) > tools.now() - OVERDUE_MS) continue;
-    await catchUp(shop, connection);
+    const overdue = tools.now() - OVERDUE_MS;
+    const tick = last.get(name) ?? null;
+    if (same && (known.next ?? 0) > overdue) {
+      // Its next time is still to come, but the one before may have passed unheard.
+      if (tick === null || lastUntil(connection, overdue) > Date.parse(tick.at)) await catchUp(shop, connection, tick);
+      continue;
+    }
+    await catchUp(shop, connection, tick);
     await ticks.upsertJobScheduler(
       name,
       { pattern: schedule, tz: timezone },

@@ -21,10 +21,14 @@ import { placeOf, unreachable } from './link.ts';
 import { linkPostgres, QUEUE_SCHEMA } from './postgres-link.ts';
 import { linkRedis } from './redis-link.ts';
 
-/** A job whose worker does not renew its lock for so long is another worker's to take, in ms. */
-const LOCK_MS = 20_000;
-/** How often each worker looks for such jobs, in ms. */
-const STALLED_MS = 5000;
+/**
+ * A job whose worker does not renew its lock for so long is another worker's to take, and how often each worker looks for
+ * such jobs, in ms. Who starts again with an embedded queue is alone and waits for its own former life only.
+ */
+const LOCKS = {
+  server: { lockDuration: 20_000, stalledInterval: 5000 },
+  embedded: { lockDuration: 8000, stalledInterval: 2000 },
+} as const;
 /** A long scan may meet that many restarts of its worker; each goes on at its page. */
 const MAX_STALLED = 50;
 /** A Redis that loses writes, or a queue without an end, is bounded by this: finished jobs are kept for a look back. */
@@ -69,8 +73,7 @@ function backendOf(link: Link, prefix: string): Backend {
           ...own,
           ...KEEP,
           autorun: false,
-          lockDuration: LOCK_MS,
-          stalledInterval: STALLED_MS,
+          ...LOCKS[kind === 'embedded' ? 'embedded' : 'server'],
           maxStalledCount: MAX_STALLED,
           runRetryDelay: 1000,
         },

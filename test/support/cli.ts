@@ -140,10 +140,11 @@ async function rowsOf(file: string, sql: string): Promise<Row[]> {
   }
 }
 
-function configText(api: PylonApi, settings: readonly string[]): string {
+function configText(api: PylonApi, settings: readonly string[], general: readonly string[]): string {
   return [
     'warehouse: { type: duckdb, path: ./data/warehouse.duckdb }',
     'state: { dir: ./data/state }',
+    ...general,
     'connections:',
     '  support:',
     '    source: pylon',
@@ -156,12 +157,12 @@ function configText(api: PylonApi, settings: readonly string[]): string {
   ].join('\n');
 }
 
-/** Makes a home; `settings` are further lines of its connection. It is removed after the test. */
-export function makeHome(api: PylonApi, settings: readonly string[] = []): Home {
+/** Makes a home; `settings` are further lines of its connection, `general` of all. It is removed after the test. */
+export function makeHome(api: PylonApi, settings: readonly string[] = [], general: readonly string[] = []): Home {
   const folder = emptyFolder();
   const config = join(folder, 'rollcall.yaml');
   const warehouse = join(folder, 'data/warehouse.duckdb');
-  writeFileSync(config, configText(api, settings));
+  writeFileSync(config, configText(api, settings, general));
   writeFileSync(join(folder, '.env'), `PYLON_TOKEN=${api.token}\n`);
   mkdirSync(join(folder, 'data'));
   const start = (args: readonly string[], options?: StartOptions): Running => startCli(folder, args, options);

@@ -117,7 +117,10 @@ describe('unknown keys', () => {
     ['conections: {}', 'conections: is no setting here; did you mean connections?'],
     ['quue: {}', 'quue: is no setting here; did you mean queue?'],
     ['alerts: { zzz: 1 }', 'alerts.zzz: is no setting here; known are stale_after, webhook'],
-    ['"a b": 1', expect.stringMatching(/^"a b": is no setting here; known are alerts, connections, queue, retention, state/)],
+    [
+      '"a b": 1',
+      expect.stringMatching(/^"a b": is no setting here; known are alerts, connections, queue, retention, state/),
+    ],
     ['__proto__: { x: 1 }', expect.stringMatching(/^__proto__: is no setting here/)],
   ])('are refused with what was probably meant: %s', async (line, problem) => {
     expect(await problemsOf(withConnection(line))).toEqual([problem]);

@@ -28,7 +28,8 @@ function endOn(secrets: (text: string) => string, verbose: boolean): (error: unk
   };
 }
 
-function toolsOf(config: Config, log: Tools['log'], fatal: Tools['fatal'], secrets: Tools['secrets']): Tools {
+/** What a worker process of this configuration works with. */
+export function toolsOf(config: Config, log: Tools['log'], fatal: Tools['fatal'], secrets: Tools['secrets']): Tools {
   return {
     log,
     host: hostname(),

@@ -1,0 +1,3 @@
+import { queueContract } from '../support/queue-suite.ts';
+
+queueContract({ name: 'embedded', url: () => undefined });

@@ -1,0 +1,319 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Config } from '../../config/types.ts';
+import { deskOf } from '../../jobs/desk.ts';
+import { makeLocks } from '../../jobs/locks.ts';
+import type { Backend } from '../../jobs/queue/backend.ts';
+import { openBackend } from '../../jobs/queue/open-backend.ts';
+import type { RunData } from '../../jobs/requests.ts';
+import { keepSchedules } from '../../jobs/schedules.ts';
+import type { PylonApi } from '../../src/demo/pylon/server.ts';
+import { expectTable, type Home, smallPages } from './cli.ts';
+import { start } from './pylon.ts';
+import { configOfHome, type OwnWorker, ownWorker } from './queues.ts';
+import { eventually, slowPages, workerHome } from './workers.ts';
+
+/** A kind of queue under test. */
+export interface QueueDriver {
+  readonly name: string;
+  /** queue.url; undefined for the embedded one. */
+  url(): string | undefined;
+}
+
+const asked: RunData = {
+  connection: 'support',
+  kind: 'sync',
+  trigger: 'enqueue',
+  scheduled_at: null,
+  allow_deletes: false,
+};
+const YEARLY = 'schedule: "0 0 1 1 *"';
+const EVERY_SECOND = 'schedule: "* * * * * *"';
+
+const workers: OwnWorker[] = [];
+const backends: Backend[] = [];
+let prefix = 0;
+
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+  for (const backend of backends.splice(0)) {
+    await backend.store.close();
+    await backend.close();
+  }
+});
+
+async function begin(config: Config, change?: Parameters<typeof ownWorker>[1]): Promise<OwnWorker> {
+  const worker = await ownWorker(config, change);
+  workers.push(worker);
+  return worker;
+}
+
+async function end(worker: OwnWorker): Promise<void> {
+  workers.splice(workers.indexOf(worker), 1);
+  expect(await worker.stop()).toBe(true);
+}
+
+/** Runs that ended, in the order of their ends. */
+const ran = (worker: OwnWorker) => worker.told('run ended');
+
+/** The promises of a queue, over one kind of it. Each test has keys of its own. */
+export function queueContract({ name, url }: QueueDriver): void {
+  const home = (api: PylonApi, settings: readonly string[] = [], general: readonly string[] = []): Home => {
+    const place = url();
+    const queue = `queue: { ${place === undefined ? '' : `url: "${place}", `}prefix: test-${prefix} }`;
+    return workerHome(api, { settings, general: [queue, ...general] });
+  };
+  const open = async (made: Home): Promise<Backend> => {
+    const backend = await openBackend(await configOfHome(made), {
+      ms: 5000,
+      warn: (message) => expect.unreachable(message),
+      fatal: (error) => expect.unreachable(error.message),
+    });
+    backends.push(backend);
+    return backend;
+  };
+
+  beforeEach(() => {
+    prefix += 1;
+  });
+
+  describe(`${name}: what workers share`, () => {
+    test('a budget gives no more than its limit to all who spend from it, and says how long to wait', async () => {
+      const { store } = await open(home(await start()));
+      const spent = await Promise.all(Array.from({ length: 40 }, () => store.budget.spend('support GET /users', 15)));
+      expect(spent.filter((ms) => ms === 0)).toHaveLength(15);
+      for (const ms of spent.filter((wait) => wait > 0)) {
+        expect(ms).toBeGreaterThan(55_000);
+        expect(ms).toBeLessThanOrEqual(60_500);
+      }
+      expect(await store.budget.spend('support GET /me', 15)).toBe(0);
+      expect(await store.budget.spend('support GET /users', 0)).toBe(0);
+      expect(await store.budget.spend('support GET /users', 16)).toBe(0);
+    });
+
+    test('a fact is read as it was written, and changes only from what it was', async () => {
+      const { store } = await open(home(await start()));
+      expect(await store.get('paused', 'a')).toBeNull();
+      await store.put('paused', 'a', 'since ever');
+      await store.put('paused', 'b', '"quoted" ünïcode');
+      expect(await store.all('paused')).toEqual(
+        new Map([
+          ['a', 'since ever'],
+          ['b', '"quoted" ünïcode'],
+        ]),
+      );
+      await store.put('paused', 'a', null);
+      expect([...(await store.all('paused')).keys()]).toEqual(['b']);
+      expect(await store.swap('alert', 'a', null, '1')).toBe(true);
+      expect(await store.swap('alert', 'a', null, '2')).toBe(false);
+      expect(await store.swap('alert', 'a', '0', '2')).toBe(false);
+      expect(await store.swap('alert', 'a', '1', '2')).toBe(true);
+      expect(await store.get('alert', 'a')).toBe('2');
+    });
+
+    test('a lock has one holder, who is named to others, until it is given back or runs out', async () => {
+      const { store } = await open(home(await start()));
+      expect(await store.take('l', 'one 1', 60_000)).toBeNull();
+      expect(await store.take('l', 'two 2', 60_000)).toBe('one 1');
+      expect(await store.take('l', 'one 1', 60_000)).toBeNull();
+      await store.drop('l', 'two 2');
+      expect(await store.take('l', 'two 2', 60_000)).toBe('one 1');
+      await store.drop('l', 'one 1');
+      expect(await store.take('l', 'two 2', 1)).toBeNull();
+      await eventually(async () => (await store.take('l', 'three 3', 60_000)) === null, 'the lock has run out');
+    });
+
+    test('those who wait for a lock have it one after the other', async () => {
+      const { store } = await open(home(await start()));
+      const locks = makeLocks(store);
+      let inside = 0;
+      const order: number[] = [];
+      await Promise.all(
+        Array.from({ length: 5 }, async (_, i) => {
+          const held = await locks.take('apply', 'me', new AbortController().signal);
+          expect(++inside).toBe(1);
+          order.push(i);
+          await store.ping();
+          inside -= 1;
+          await held.release();
+        }),
+      );
+      expect(order).toEqual([0, 1, 2, 3, 4]);
+    });
+  });
+
+  describe(`${name}: runs`, () => {
+    test('a run that is handed over is made, and its counts are the result of its job', async () => {
+      const api = await start({ users: 30, seed: 1 });
+      const made = home(api);
+      const worker = await begin(await configOfHome(made));
+      const desk = deskOf(worker.shop.runs);
+      const id = await desk.enqueue(asked);
+      await eventually(async () => (await desk.look(id))?.state === 'completed', 'the job is completed');
+      const job = await desk.look(id);
+      expect(job?.result).toMatchObject({
+        run: { outcome: 'ok', trigger: 'enqueue', counts: { seen: 30, inserted: 30 } },
+      });
+      expect(JSON.stringify(await worker.shop.runs.getJob(id))).not.toContain(api.token);
+      await expectTable(made);
+    });
+
+    test('a tick comes to nothing while a run of the connection waits, and while it runs', async () => {
+      const api = await start({ users: 1150, seed: 1 });
+      slowPages(api, 150);
+      const made = home(api, [EVERY_SECOND]);
+      const worker = await begin(await configOfHome(made));
+      await eventually(() => ran(worker).length >= 2, 'two runs ended');
+      const { shop } = worker;
+      expect(
+        Number((await shop.runs.getJobCounts('active', 'waiting', 'prioritized', 'delayed')).active),
+      ).toBeLessThanOrEqual(1);
+      await end(worker);
+      const rows = await made.rows('select started_at, finished_at, outcome from sync_runs order by started_at');
+      rows.slice(1).forEach((row, i) => {
+        expect(String(row.started_at) >= String(rows[i]?.finished_at)).toBe(true);
+      });
+    });
+
+    test('two runs of one connection never run at once; the second one waits without failing', async () => {
+      const api = await start({ users: 1150, seed: 1 });
+      slowPages(api, 100);
+      const worker = await begin(await configOfHome(home(api)));
+      const desk = deskOf(worker.shop.runs);
+      const ids = [await desk.enqueue(asked), await desk.enqueue({ ...asked, kind: 'backfill' })];
+      await eventually(() => ran(worker).length === 2, 'both runs ended');
+      expect(ran(worker).map(({ kind }) => kind)).toEqual(['sync', 'backfill']);
+      for (const id of ids)
+        await eventually(async () => (await desk.look(id))?.state === 'completed', 'both jobs are completed');
+      expect((await desk.look(ids[1] ?? ''))?.attempts).toBeLessThanOrEqual(1);
+      expect(worker.told('parked').length).toBeGreaterThan(0);
+    });
+
+    test('a long wait of the server parks the job: not failed, its scan open, its lease free', async () => {
+      const api = await start({ users: 1150, seed: 1 });
+      smallPages(api);
+      api.faults.add({
+        when: ({ endpoint, query, nth }) => endpoint === '/users' && query.has('cursor') && nth >= 4,
+        answer: { kind: 'status', status: 429, headers: { 'X-Retry-After': '12' } },
+      });
+      const made = home(api);
+      const worker = await begin(await configOfHome(made));
+      const desk = deskOf(worker.shop.runs);
+      const id = await desk.enqueue(asked);
+      await eventually(() => worker.told('parked').length === 1, 'the job is parked');
+      const parked = await desk.look(id);
+      expect(parked).toMatchObject({ state: 'delayed', attempts: 0, progress: { waiting: { reason: 'rate-limit' } } });
+      const [status] = JSON.parse((await made.run(['status', '--json'])).stdout) as { open_scan: { pages: number } }[];
+      expect(status?.open_scan.pages).toBeGreaterThan(0);
+      expect(worker.told('Rollcall: support failed')).toEqual([]);
+      await eventually(async () => (await desk.look(id))?.state === 'completed', 'the job goes on and ends');
+      expect(ran(worker).map(({ outcome }) => outcome)).toEqual(['interrupted', 'ok']);
+      expect(Number(ran(worker)[1]?.pages)).toBeLessThan(12);
+      await expectTable(made);
+    });
+
+    test('what passes is tried again, what does not is not', async () => {
+      const api = await start({ users: 10, seed: 1 });
+      const broken = api.faults.add({ when: { path: '/me' }, answer: { kind: 'status', status: 500 }, times: 5 });
+      const worker = await begin(await configOfHome(home(api)));
+      const desk = deskOf(worker.shop.runs);
+      vi.spyOn(Math, 'random').mockReturnValue(0);
+      const id = await desk.enqueue(asked);
+      await eventually(async () => (await desk.look(id))?.state === 'completed', 'the second attempt ends well');
+      expect(ran(worker).map(({ outcome }) => outcome)).toEqual(['failed', 'ok']);
+      expect(broken.fired()).toBe(5);
+      api.faults.add({ when: { path: '/me' }, answer: { kind: 'status', status: 403 }, times: 9 });
+      const bad = await desk.enqueue(asked);
+      await eventually(async () => (await desk.look(bad))?.state === 'failed', 'the other one fails for good');
+      expect(await desk.look(bad)).toMatchObject({ attempts: 1, progress: { run: { error: { kind: 'permission' } } } });
+    });
+
+    test('what a person asks for goes before what is due', async () => {
+      const api = await start({ users: 1150, seed: 1 });
+      slowPages(api, 50);
+      const made = home(api, [], ['worker: { concurrency: 1, http: false }']);
+      const worker = await begin(await configOfHome(made));
+      const { runs } = worker.shop;
+      const desk = deskOf(runs);
+      await desk.enqueue(asked);
+      await eventually(async () => (await runs.getJobCounts('active')).active === 1, 'the only slot is taken');
+      await runs.add(
+        'sync',
+        { ...asked, trigger: 'schedule', scheduled_at: new Date().toISOString() },
+        { priority: 2 },
+      );
+      await desk.enqueue({ ...asked, kind: 'backfill' });
+      await eventually(() => ran(worker).length >= 2, 'two runs ended');
+      expect(ran(worker)[1]).toMatchObject({ kind: 'backfill' });
+    });
+  });
+
+  describe(`${name}: schedules`, () => {
+    test('are equal to the configuration after each start: added, changed, removed', async () => {
+      const api = await start({ users: 5, seed: 1 });
+      const made = home(api, [YEARLY]);
+      const first = await begin(await configOfHome(made));
+      expect(await first.shop.ticks.getJobSchedulers()).toMatchObject([
+        { key: 'support', pattern: '0 0 1 1 *', tz: 'UTC' },
+      ]);
+      await end(first);
+      const text = readFileSync(made.config, 'utf8');
+      writeFileSync(
+        made.config,
+        text
+          .replace('0 0 1 1 *', '0 0 2 1 *')
+          .concat(text.slice(text.indexOf('  support:')).replace('support:', 'other:')),
+      );
+      const second = await begin(await configOfHome(made));
+      const found = (await second.shop.ticks.getJobSchedulers()).toSorted((a, b) => a.key.localeCompare(b.key));
+      expect(found).toMatchObject([
+        { key: 'other', pattern: '0 0 1 1 *' },
+        { key: 'support', pattern: '0 0 2 1 *' },
+      ]);
+      await end(second);
+      writeFileSync(made.config, text.replace(YEARLY, ''));
+      const third = await begin(await configOfHome(made));
+      expect(await third.shop.ticks.getJobSchedulers()).toEqual([]);
+      expect(
+        third
+          .told('schedule removed')
+          .map(({ connection }) => connection)
+          .toSorted(),
+      ).toEqual(['other', 'support']);
+      expect(await third.shop.ticks.getJobCounts('delayed', 'waiting')).toEqual({ delayed: 0, waiting: 0 });
+    });
+
+    test('missed times give one run, and a new or changed schedule none', async () => {
+      const api = await start({ users: 5, seed: 1 });
+      const made = home(api, ['schedule: "0 * * * *"']);
+      const config = await configOfHome(made);
+      const past = Date.now() - 5 * 3600_000;
+      const first = await begin(config, (tools) => ({ ...tools, now: () => past }));
+      expect(ran(first)).toEqual([]);
+      await end(first);
+      const second = await begin(config);
+      await eventually(() => ran(second).length > 0, 'one run makes up for what was missed');
+      const [run] = await made.rows('select scheduled_at from sync_runs');
+      const due = new Date(String(run?.scheduled_at).replace(' ', 'T').replace(/\+00$/, 'Z'));
+      expect(due.getTime()).toBe(Math.floor(Date.now() / 3600_000) * 3600_000);
+      await end(second);
+      const third = await begin(config);
+      expect(await third.shop.runs.getJobCounts('active', 'waiting', 'prioritized', 'delayed')).toEqual({
+        active: 0,
+        waiting: 0,
+        prioritized: 0,
+        delayed: 0,
+      });
+      expect(second.told('run ended')).toHaveLength(1);
+    });
+
+    test('come back when the store has lost them', async () => {
+      const api = await start({ users: 5, seed: 1 });
+      const worker = await begin(await configOfHome(home(api, [YEARLY])));
+      await worker.shop.ticks.obliterate({ force: true });
+      expect(await worker.shop.ticks.getJobSchedulers()).toEqual([]);
+      await keepSchedules(worker.shop);
+      expect(await worker.shop.ticks.getJobSchedulers()).toMatchObject([{ key: 'support' }]);
+    });
+  });
+}

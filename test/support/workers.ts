@@ -1,0 +1,87 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { PylonApi } from '../../src/demo/pylon/server.ts';
+import { type Home, isPage, json, makeHome, type Row, type Running, type StartOptions, smallPages } from './cli.ts';
+
+/** A line of a worker's log. */
+export interface LogLine extends Row {
+  readonly msg: string;
+  readonly connection?: string;
+}
+
+/** A worker process that said that it is ready. */
+export interface WorkerProcess extends Running {
+  /** Address of its HTTP side; false where that is off. */
+  readonly http: string | false;
+  log(msg?: string): LogLine[];
+}
+
+/** What a worker's home may have beside its connection. */
+export interface WorkerHomeOptions {
+  /** queue.url; the embedded one where none is given. */
+  readonly queue?: string;
+  /** Further lines of the connection. */
+  readonly settings?: readonly string[];
+  /** Further sections. */
+  readonly general?: readonly string[];
+}
+
+/** A home whose workers listen on free ports. */
+export function workerHome(api: PylonApi, { queue, settings = [], general = [] }: WorkerHomeOptions = {}): Home {
+  const url = queue === undefined ? [] : [`queue: { url: "${queue}" }`];
+  const http = general.some((line) => line.startsWith('worker:')) ? [] : ['worker: { spread: 0, http: { port: 0 } }'];
+  return makeHome(api, settings, [...url, ...http, ...general]);
+}
+
+/** Twelve pages of a hundred users, each so many ms late. */
+export function slowPages(api: PylonApi, ms: number): void {
+  smallPages(api);
+  api.faults.add({ when: isPage, answer: { kind: 'slow', ms }, times: Number.POSITIVE_INFINITY });
+}
+
+/** The same configuration on another host: a state folder of its own. */
+export function anotherHost(home: Home, name: string): string {
+  const file = join(home.folder, `${name}.yaml`);
+  writeFileSync(file, readFileSync(home.config, 'utf8').replace('./data/state', `./data/${name}`));
+  return file;
+}
+
+function linesOf(stderr: string): LogLine[] {
+  return stderr
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => json<LogLine>(line));
+}
+
+/** Waits for what a test expects of processes; the error is what did not hold at the end. */
+export async function eventually<T>(look: () => T | Promise<T>, what: string, ms = 60_000): Promise<T> {
+  return expect.poll(look, { timeout: ms, interval: 50, message: what }).toBeTruthy().then(look);
+}
+
+/** Starts a worker and waits until it is ready. */
+export async function startWorkerIn(
+  home: Home,
+  args: readonly string[] = [],
+  options?: StartOptions,
+): Promise<WorkerProcess> {
+  const running = home.start(['worker', ...args], options);
+  const log = (msg?: string): LogLine[] => {
+    const lines = linesOf(running.stderr());
+    return msg === undefined ? lines : lines.filter((line) => line.msg === msg);
+  };
+  let over = false;
+  void running.ended.then(() => {
+    over = true;
+  });
+  await eventually(() => over || log('worker ready').length > 0, 'the worker is ready');
+  const [ready] = log('worker ready');
+  if (ready === undefined) throw new Error(`the worker ended at its start: ${running.stderr()}`);
+  return { ...running, http: typeof ready.http === 'string' ? ready.http : false, log };
+}
+
+/** Ends a worker and waits for its end. */
+export async function stopWorker(worker: WorkerProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  worker.child.kill(signal);
+  return (await worker.ended).code;
+}
