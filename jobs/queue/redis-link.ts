@@ -55,5 +55,11 @@ export async function linkRedis(url: string, ms: number): Promise<Redis | Cluste
   client.disconnect();
   const cluster = clusterOf(url);
   cluster.on('error', () => undefined);
-  return cluster;
+  try {
+    await once(cluster, 'ready', { signal: AbortSignal.timeout(ms) });
+    return cluster;
+  } catch {
+    cluster.disconnect();
+    throw unreachable(url, new Error('it is a node of a cluster whose other nodes cannot be reached from here'));
+  }
 }

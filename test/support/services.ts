@@ -138,7 +138,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Serv
 
 /** The one node of a cluster that has all slots. */
 export async function startRedisCluster(): Promise<Service> {
-  const made = await startRedis(['--cluster-enabled', 'yes']);
+  const made = await startRedis(['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']);
   const client = new Redis(made.port, '127.0.0.1');
   try {
     await client.call('cluster', 'addslotsrange', '0', '16383');
