@@ -17,6 +17,7 @@ COPY --from=build /build/config/rollcall.example.yaml config/rollcall.example.ya
 RUN mkdir /data && chown node:node /data
 VOLUME /data
 USER node
-HEALTHCHECK --interval=1m --timeout=10s --retries=3 CMD ["node", "bin/rollcall.js", "--version"]
+# Where worker.http has another port, or is off, say so here too.
+HEALTHCHECK --interval=1m --timeout=10s --retries=3 --start-period=30s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.ROLLCALL_HTTP_PORT || 9464}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/rollcall.js"]
-CMD ["--help"]
+CMD ["worker", "--config", "/data/rollcall.yaml"]

@@ -122,7 +122,11 @@ function addReading(program: Command, done: Done): void {
   program
     .command('demo')
     .description('a local Pylon API, an embedded warehouse, two syncs and a few queries')
-    .action(async (options, command) => done(await (await import('./commands/demo.ts')).demo(options, command)));
+    .option('--serve', 'only the API, with a schedule, for a worker in another terminal; until Ctrl-C')
+    .action(async (options, command) => {
+      if (options.serve === true) done(await (await import('./commands/demo-serve.ts')).serveDemo(options, command));
+      else done(await (await import('./commands/demo.ts')).demo(options, command));
+    });
 }
 
 function addRejected(program: Command, done: Done): void {
