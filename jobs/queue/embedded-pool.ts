@@ -28,7 +28,8 @@ interface Thread {
 
 async function startThread(folder: string): Promise<Thread> {
   const entry = new URL(`./embedded-thread${extname(import.meta.url)}`, import.meta.url);
-  const worker = new Worker(entry, { workerData: { folder } });
+  // Flags of this process are for its own program.
+  const worker = new Worker(entry, { workerData: { folder }, execArgv: [] });
   const events = new EventEmitter();
   const waiting = new Map<number, Waiting>();
   const ready = Promise.withResolvers<void>();

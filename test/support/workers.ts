@@ -1,4 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { PylonApi } from '../../src/demo/pylon/server.ts';
@@ -27,11 +29,36 @@ export interface WorkerHomeOptions {
   readonly general?: readonly string[];
 }
 
-/** A home whose workers listen on free ports. */
+const MAKE_TEMPLATE = `
+  const { openBackend } = await import(process.argv[1]);
+  const config = { queue: { url: 'embedded', prefix: 'rollcall' }, state: { dir: process.argv[2] } };
+  const stop = (error) => { throw error; };
+  const backend = await openBackend(config, { ms: 0, warn: stop, fatal: stop });
+  await backend.store.close();
+  await backend.close();
+`;
+
+let template: string | null = null;
+
+/** Files of an embedded queue that was opened once: making them takes seconds, copying them does not. */
+function queueFiles(): string {
+  if (template !== null) return template;
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-queue-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const opener = new URL('../../jobs/queue/open-backend.ts', import.meta.url).href;
+  execFileSync(process.execPath, ['--input-type=module', '-e', MAKE_TEMPLATE, opener, folder]);
+  template = join(folder, 'queue', 'pglite');
+  return template;
+}
+
+/** A home whose workers listen on free ports; its embedded queue is there, and empty. */
 export function workerHome(api: PylonApi, { queue, settings = [], general = [] }: WorkerHomeOptions = {}): Home {
   const url = queue === undefined ? [] : [`queue: { url: "${queue}" }`];
   const http = general.some((line) => line.startsWith('worker:')) ? [] : ['worker: { spread: 0, http: { port: 0 } }'];
-  return makeHome(api, settings, [...url, ...http, ...general]);
+  const home = makeHome(api, settings, [...url, ...http, ...general]);
+  if (queue === undefined && !general.some((line) => line.includes('url:')))
+    cpSync(queueFiles(), join(home.state, 'queue', 'pglite'), { recursive: true });
+  return home;
 }
 
 /** Twelve pages of a hundred users, each so many ms late. */
