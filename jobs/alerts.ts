@@ -42,7 +42,7 @@ const WORDS: Readonly<Record<AlertState, string>> = {
 interface Change {
   readonly connection: string;
   readonly from: AlertFact | null;
-  readonly to: AlertFact;
+  readonly to: Omit<AlertFact, 'pending'>;
   readonly state: AlertState;
   readonly run: Run | null;
   readonly last_ok_at: string | null;
@@ -70,14 +70,35 @@ function alertOf(shop: Workshop, change: Change): Alert {
   };
 }
 
+/** Hands over what is pending, once however often it is tried, and remembers that it was. */
+async function handOver(shop: Workshop, connection: string, fact: AlertFact): Promise<void> {
+  const { facts, alerts, config } = shop;
+  if (fact.pending === null) return;
+  if (config.alerts.webhook !== undefined) {
+    const deduplication = { id: `${connection} ${fact.since}` };
+    await alerts.add('alert', { body: fact.pending }, { ...UNTIL_TAKEN, deduplication, removeOnComplete: true });
+  }
+  await facts.moveAlert(connection, fact, { ...fact, pending: null });
+}
+
 /** Remembers the change and sends it on its way, unless another worker did. */
 async function tell(shop: Workshop, change: Change): Promise<void> {
-  const { facts, alerts, config, tools } = shop;
-  if (!(await facts.moveAlert(change.connection, change.from, change.to))) return;
   const alert = alertOf(shop, change);
-  tools.log.warn({ connection: alert.connection, state: alert.state }, alert.text);
-  if (config.alerts.webhook === undefined) return;
-  await alerts.add('alert', { body: alert }, { ...UNTIL_TAKEN, removeOnComplete: true });
+  const fact = { ...change.to, pending: alert };
+  if (!(await shop.facts.moveAlert(change.connection, change.from, fact))) return;
+  shop.tools.log.warn({ connection: alert.connection, state: alert.state }, alert.text);
+  await handOver(shop, change.connection, fact);
+}
+
+/** A change that was remembered so long ago, in ms, and not handed over: its worker died in between. */
+const FORGOTTEN_MS = 30_000;
+
+/** Hands over what a worker that died left behind. */
+export async function handOverForgotten(shop: Workshop): Promise<void> {
+  const before = shop.tools.now() - FORGOTTEN_MS;
+  for (const [connection, fact] of await shop.facts.allAlerts()) {
+    if (fact.pending !== null && Date.parse(fact.since) < before) await handOver(shop, connection, fact);
+  }
 }
 
 /** Tells of a run's end where it changes what is known of its connection. A run that found somebody else at work says nothing. */

@@ -34,6 +34,8 @@ export interface AlertFact {
   readonly state: 'ok' | 'failed' | 'refused';
   readonly stale: boolean;
   readonly since: string;
+  /** What has yet to be handed to the queue of alerts; null when it was. */
+  readonly pending: object | null;
 }
 
 /** Facts of one connection each, as they are used here; the store keeps them as text. */
@@ -48,6 +50,7 @@ export interface Facts {
   allTicks(): Promise<ReadonlyMap<string, TickFact>>;
   setTick(name: string, fact: TickFact | null): Promise<void>;
   alert(name: string): Promise<AlertFact | null>;
+  allAlerts(): Promise<ReadonlyMap<string, AlertFact>>;
   /** False when another worker changed it first. */
   moveAlert(name: string, from: AlertFact | null, to: AlertFact): Promise<boolean>;
 }
@@ -71,6 +74,7 @@ export function makeFacts(store: Pick<Store, 'all' | 'get' | 'put' | 'swap'>): F
     allTicks: async () => parsedAll<TickFact>(await store.all('tick')),
     setTick: (name, fact) => store.put('tick', name, fact === null ? null : JSON.stringify(fact)),
     alert: async (name) => parsed<AlertFact>(await store.get('alert', name)),
+    allAlerts: async () => parsedAll<AlertFact>(await store.all('alert')),
     moveAlert: (name, from, to) =>
       store.swap('alert', name, from === null ? null : JSON.stringify(from), JSON.stringify(to)),
   };

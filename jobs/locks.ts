@@ -46,17 +46,36 @@ function renewed(store: Store, lock: string, holder: string): Held {
   };
 }
 
-/** The turn after everybody who asked before; the result passes it on. */
-async function turnAfter(lines: Map<string, Promise<void>>, lock: string): Promise<() => void> {
+/** Rejects when the signal is aborted; the listener goes with the promise. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const over = Promise.withResolvers<never>();
+  const abort = (): void => over.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([work, over.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** The turn after everybody who asked before; the result passes it on. Who leaves the line holds up nobody. */
+async function turnAfter(lines: Map<string, Promise<void>>, lock: string, signal: AbortSignal): Promise<() => void> {
   const before = lines.get(lock) ?? Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
   const mine = before.then(() => promise);
   lines.set(lock, mine);
-  await before;
-  return () => {
+  const pass = (): void => {
     if (lines.get(lock) === mine) lines.delete(lock);
     resolve();
   };
+  try {
+    await orAborted(before, signal);
+    return pass;
+  } catch (error) {
+    void before.then(pass);
+    throw error;
+  }
 }
 
 /** Locks of one process. */
@@ -70,7 +89,7 @@ export function makeLocks(store: Store): Locks {
   return {
     tryTake,
     take: async (lock, owner, signal) => {
-      const pass = await turnAfter(lines, lock);
+      const pass = await turnAfter(lines, lock, signal);
       try {
         for (;;) {
           signal.throwIfAborted();

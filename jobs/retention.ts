@@ -4,6 +4,7 @@ import type { Connection } from '../config/types.ts';
 import { RollcallError } from '../src/errors.ts';
 import { ledgerFile, makeLedger, readLedgerIfThere } from '../src/journal/ledger.ts';
 import { type Retiring, retireRejected, retireRuns } from '../src/sql/retention.ts';
+import { unhurried } from './breathe.ts';
 import { cutoff } from './periods.ts';
 import { openLocked } from './surroundings.ts';
 import type { Workshop } from './workshop.ts';
@@ -108,7 +109,7 @@ async function tidyWarehouse(shop: Workshop): Promise<void> {
 
 /** Deletes what is too old to keep, and folds the ledgers' logs in. Each deletion is a line in the log. */
 export async function tidy(shop: Workshop): Promise<void> {
-  for (const connection of shop.config.connections.values()) {
+  for await (const connection of unhurried(shop.config.connections.values())) {
     shop.stopping.throwIfAborted();
     await underLease(shop, connection.name, async () => {
       if (hasSpools(shop)) tidySpools(shop, connection.name);

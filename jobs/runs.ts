@@ -26,6 +26,7 @@ async function needless(shop: Workshop, job: RunJob, last: RunFact | null): Prom
   if (last?.job_id === job.id && (last?.outcome === 'ok' || last?.outcome === 'refused'))
     return 'its run had ended already';
   if (trigger !== 'schedule') return null;
+  if (shop.config.connections.get(connection)?.schedule === undefined) return 'it has no schedule any more';
   if (await shop.facts.paused(connection)) return 'paused';
   const covers = last !== null && last.outcome === 'ok' && last.kind !== 'resync';
   return covers && scheduled_at !== null && last.started_at >= scheduled_at

@@ -1,5 +1,6 @@
 import type { JobsOptions } from 'bullmq';
 import type { Connection } from '../config/types.ts';
+import { unhurried } from './breathe.ts';
 import { lastUntil, nextAfter, type Pattern, spreadOf } from './cron-times.ts';
 import type { TickFact } from './facts.ts';
 import type { AnyJob } from './queue/backend.ts';
@@ -108,7 +109,7 @@ export async function keepSchedules(shop: Workshop): Promise<void> {
     await facts.setTick(name, null);
     tools.log.info({ connection: name }, 'schedule removed');
   }
-  for (const connection of wanted.values()) {
+  for await (const connection of unhurried(wanted.values())) {
     const { name, schedule, timezone } = connection;
     const known = found.get(name);
     const same = known?.pattern === schedule && known.tz === timezone;

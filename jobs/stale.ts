@@ -1,5 +1,6 @@
 import { readLedgerIfThere } from '../src/journal/ledger.ts';
 import { tellStale } from './alerts.ts';
+import { unhurried } from './breathe.ts';
 import { MAX_SPREAD_MS, nthAfter } from './cron-times.ts';
 import { scheduled } from './schedules.ts';
 import type { Workshop } from './workshop.ts';
@@ -27,7 +28,7 @@ function staleAt(pattern: { schedule: string; timezone: string }, from: number, 
 export async function checkFreshness(shop: Workshop): Promise<void> {
   const { config, facts, tools } = shop;
   const [runs, ticks, paused] = [await facts.allRuns(), await facts.allTicks(), await facts.allPaused()];
-  for (const connection of scheduled(shop)) {
+  for await (const connection of unhurried(scheduled(shop))) {
     const { name, source } = connection;
     const since = ticks.get(name)?.since;
     if (since === undefined || paused.has(name)) continue;

@@ -125,7 +125,8 @@ export async function startWorker(config: Config, tools: Tools): Promise<Running
   watch(shop, [...queues, ...workers]);
   await keepSchedules(shop);
   const endChores = startHousekeeping(shop);
-  const running = workers.map((worker) => worker.run());
+  // A loop that ends by itself would leave a worker that does nothing.
+  const running = workers.map((worker) => worker.run().catch((error: Error) => tools.fatal(error)));
   const end = async (): Promise<void> => {
     await Promise.all([endChores(), ...workers.map((worker) => worker.close())]);
     await Promise.all(running);

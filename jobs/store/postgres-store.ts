@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { WINDOW_MS } from '../../src/http/budget.ts';
+import { type PatientQuery, patient } from './patient-pool.ts';
 import type { Store } from './store.ts';
 
 const SCHEMA = 'rollcall_queue';
@@ -43,12 +44,13 @@ commit;
 /** The store on Postgres, in a schema of its own beside the queue's. The pool is closed by who made it. */
 export async function postgresStore(pool: Pool, prefix: string): Promise<Store> {
   await pool.query(LAYOUT);
+  const query = patient(pool);
   const key = (name: string): string => `${prefix} ${name}`;
   return {
     budget: {
       spend: async (bucket, limit) => {
         if (limit === 0) return 0;
-        const { rows } = await pool.query<{ ms: number }>(
+        const { rows } = await query<{ ms: number }>(
           `select ${SCHEMA}.spend($1, $2, $3 * interval '1 millisecond') as ms`,
           [key(bucket), limit, WINDOW_MS],
         );
@@ -56,14 +58,14 @@ export async function postgresStore(pool: Pool, prefix: string): Promise<Store> 
       },
     },
     all: async (kind) => {
-      const { rows } = await pool.query<{ name: string; value: string }>(
+      const { rows } = await query<{ name: string; value: string }>(
         `select name, value from ${SCHEMA}.facts where kind = $1`,
         [key(kind)],
       );
       return new Map(rows.map(({ name, value }) => [name, value]));
     },
     get: async (kind, name) => {
-      const { rows } = await pool.query<{ value: string }>(
+      const { rows } = await query<{ value: string }>(
         `select value from ${SCHEMA}.facts where kind = $1 and name = $2`,
         [key(kind), name],
       );
@@ -71,23 +73,20 @@ export async function postgresStore(pool: Pool, prefix: string): Promise<Store> 
     },
     put: async (kind, name, text) => {
       if (text === null) {
-        await pool.query(`delete from ${SCHEMA}.facts where kind = $1 and name = $2`, [key(kind), name]);
+        await query(`delete from ${SCHEMA}.facts where kind = $1 and name = $2`, [key(kind), name]);
         return;
       }
-      await pool.query(
-        `insert into ${SCHEMA}.facts values ($1, $2, $3) on conflict (kind, name) do update set value = $3`,
-        [key(kind), name, text],
-      );
+      await query(`insert into ${SCHEMA}.facts values ($1, $2, $3) on conflict (kind, name) do update set value = $3`, [
+        key(kind),
+        name,
+        text,
+      ]);
     },
     swap: async (kind, name, from, to) => {
       const changed =
         from === null
-          ? await pool.query(`insert into ${SCHEMA}.facts values ($1, $2, $3) on conflict do nothing`, [
-              key(kind),
-              name,
-              to,
-            ])
-          : await pool.query(`update ${SCHEMA}.facts set value = $4 where kind = $1 and name = $2 and value = $3`, [
+          ? await query(`insert into ${SCHEMA}.facts values ($1, $2, $3) on conflict do nothing`, [key(kind), name, to])
+          : await query(`update ${SCHEMA}.facts set value = $4 where kind = $1 and name = $2 and value = $3`, [
               key(kind),
               name,
               from,
@@ -95,7 +94,7 @@ export async function postgresStore(pool: Pool, prefix: string): Promise<Store> 
             ]);
       return changed.rowCount === 1;
     },
-    ...locks(pool, key),
+    ...locks(query, key),
     ping: async () => {
       await pool.query('select 1');
     },
@@ -103,24 +102,22 @@ export async function postgresStore(pool: Pool, prefix: string): Promise<Store> 
   };
 }
 
-function locks(pool: Pool, key: (name: string) => string): Pick<Store, 'take' | 'drop'> {
+function locks(query: PatientQuery, key: (name: string) => string): Pick<Store, 'take' | 'drop'> {
   const taken = async (lock: string, holder: string, ms: number): Promise<string | null> => {
-    const { rowCount } = await pool.query(
+    const { rowCount } = await query(
       `insert into ${SCHEMA}.locks as held values ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
        on conflict (name) do update set holder = excluded.holder, until = excluded.until
        where held.holder = excluded.holder or held.until <= clock_timestamp()`,
       [key(lock), holder, ms],
     );
     if (rowCount === 1) return null;
-    const { rows } = await pool.query<{ holder: string }>(`select holder from ${SCHEMA}.locks where name = $1`, [
-      key(lock),
-    ]);
+    const { rows } = await query<{ holder: string }>(`select holder from ${SCHEMA}.locks where name = $1`, [key(lock)]);
     return rows[0]?.holder ?? '';
   };
   return {
     take: taken,
     drop: async (lock, holder) => {
-      await pool.query(`delete from ${SCHEMA}.locks where name = $1 and holder = $2`, [key(lock), holder]);
+      await query(`delete from ${SCHEMA}.locks where name = $1 and holder = $2`, [key(lock), holder]);
     },
   };
 }

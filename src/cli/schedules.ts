@@ -1,4 +1,5 @@
 import type { Config } from '../../config/types.ts';
+import { unhurried } from '../../jobs/breathe.ts';
 import type { Facts } from '../../jobs/facts.ts';
 import { lookInto } from './ledgers.ts';
 import { nextRun } from './next-run.ts';
@@ -21,7 +22,7 @@ export async function schedulesOf(
 ): Promise<ScheduleLine[]> {
   const [runs, paused] = [(await facts?.allRuns()) ?? new Map(), (await facts?.allPaused()) ?? new Set()];
   const lines: ScheduleLine[] = [];
-  for (const connection of config.connections.values()) {
+  for await (const connection of unhurried(config.connections.values())) {
     const { name, schedule, timezone } = connection;
     if (schedule === undefined) continue;
     const mine = lookInto(config, connection, (ledger) =>

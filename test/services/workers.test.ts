@@ -139,9 +139,12 @@ describe('four workers', () => {
   });
 });
 
-describe('a Redis that goes away', () => {
+describe.each([
+  { name: 'a Redis', begin: () => startRedis() },
+  { name: 'a Postgres', begin: startPostgres },
+])('$name that goes away', ({ begin }) => {
   test('and comes back in mid-run costs nothing: the run ends once, the schedule goes on', async () => {
-    const redis = await begun(() => startRedis());
+    const redis = await begun(begin);
     const api = await start({ users: 1150, seed: 4 });
     slowPages(api, 200);
     const home = workerHome(api, { queue: redis.url });
@@ -163,8 +166,10 @@ describe('a Redis that goes away', () => {
     const runs = await home.rows('select outcome from sync_runs order by started_at');
     expect(runs.map(({ outcome }) => outcome)).toEqual(['ok', 'ok']);
   });
+});
 
-  test('and comes back empty is given its schedules again', async () => {
+describe('a Redis that lost everything', () => {
+  test('is given its schedules again', async () => {
     const redis = await begun(() => startRedis());
     const api = await start({ users: 10, seed: 1 });
     const home = workerHome(api, { queue: redis.url, settings: ['schedule: "*/2 * * * * *"'] });
