@@ -3,7 +3,7 @@ import type { AnyQueue } from './queue/backend.ts';
 import { openBackend } from './queue/open-backend.ts';
 import type { RunData, RunProgress, RunResult } from './requests.ts';
 import { ATTEMPTS } from './retrying.ts';
-import { PRIORITY } from './schedules.ts';
+import { newJobId, PRIORITY } from './schedules.ts';
 
 /** A run that was handed over, as its queue knows it. */
 export interface Handed {
@@ -29,7 +29,7 @@ export interface Desk {
 export function deskOf(runs: AnyQueue<RunData, RunResult>): Omit<Desk, 'close'> {
   return {
     enqueue: async (data) => {
-      const job = await runs.add(data.kind, data, { ...ATTEMPTS, priority: PRIORITY.enqueue });
+      const job = await runs.add(data.kind, data, { ...ATTEMPTS, jobId: newJobId(), priority: PRIORITY.enqueue });
       return job.id ?? '';
     },
     look: async (job_id) => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Connection } from '../config/types.ts';
 import { unhurried } from './breathe.ts';
@@ -10,6 +11,9 @@ import type { Workshop } from './workshop.ts';
 
 /** A tick that is so much overdue was missed: nobody was there to hear it, in ms. */
 const OVERDUE_MS = 10_000;
+
+/** An id of its own for each run's job: a queue that was emptied counts from one again, and facts outlive it. */
+export const newJobId = (): string => randomUUID();
 
 /** What people ask for goes before what is due. */
 export const PRIORITY = { enqueue: 1, schedule: 2 } as const;
@@ -51,6 +55,7 @@ async function startRun(shop: Workshop, connection: Scheduled, due: number): Pro
   };
   await runs.add('sync', data, {
     delay: Math.max(0, due + delay - shop.tools.now()),
+    jobId: newJobId(),
     priority: PRIORITY.schedule,
     deduplication: { id: name },
     ...ATTEMPTS,

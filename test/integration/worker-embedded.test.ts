@@ -262,3 +262,25 @@ describe('pausing', () => {
     await stopWorker(worker);
   });
 });
+
+describe('an embedded queue that cannot be read', () => {
+  test('is set aside and begins anew: schedules and pauses are there, runs are made, and a warning says so', async () => {
+    const api = await start({ users: 20, seed: 1 });
+    const home = workerHome(api, { settings: [EVERY_SECOND] });
+    const first = await startWorkerIn(home);
+    await eventually(() => first.log('run ended').length >= 2, 'two runs');
+    await home.run(['pause', 'support']);
+    await stopWorker(first, 'SIGKILL');
+    const folder = join(home.state, 'queue', 'pglite');
+    writeFileSync(join(folder, 'global', 'pg_control'), Buffer.alloc(100));
+    const second = await startWorkerIn(home);
+    expect(second.stderr()).toContain('the embedded queue could not be read');
+    expect(existsSync(`${folder}.broken`)).toBe(true);
+    const done = await home.run(['enqueue', 'support', '--wait', '--json']);
+    expect(json<RunLine>(done.stdout)).toMatchObject({ outcome: 'ok', seen: 20 });
+    expect(second.log('run ended').map(({ trigger }) => trigger)).toEqual(['enqueue']);
+    await home.run(['resume', 'support']);
+    await eventually(() => second.log('run ended').length >= 3, 'the schedule goes on');
+    await stopWorker(second);
+  });
+});

@@ -2,9 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { PylonApi } from '../../src/demo/pylon/server.ts';
 import { type Home, isPage, json, makeHome, type Row, type Running, type StartOptions, smallPages } from './cli.ts';
+
+// Workers start as processes, and locks of the dead run out by the clock: these tests are slow where a machine is.
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
 
 /** A line of a worker's log. */
 export interface LogLine extends Row {
