@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Line, makeLine } from './line.ts';
 import type { Store } from './store/store.ts';
 
 /** A lock outlives a killed holder by so long, in ms. */
@@ -46,41 +47,9 @@ function renewed(store: Store, lock: string, holder: string): Held {
   };
 }
 
-/** Rejects when the signal is aborted; the listener goes with the promise. */
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const over = Promise.withResolvers<never>();
-  const abort = (): void => over.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([work, over.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-/** The turn after everybody who asked before; the result passes it on. Who leaves the line holds up nobody. */
-async function turnAfter(lines: Map<string, Promise<void>>, lock: string, signal: AbortSignal): Promise<() => void> {
-  const before = lines.get(lock) ?? Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const mine = before.then(() => promise);
-  lines.set(lock, mine);
-  const pass = (): void => {
-    if (lines.get(lock) === mine) lines.delete(lock);
-    resolve();
-  };
-  try {
-    await orAborted(before, signal);
-    return pass;
-  } catch (error) {
-    void before.then(pass);
-    throw error;
-  }
-}
-
 /** Locks of one process. */
 export function makeLocks(store: Store): Locks {
-  const lines = new Map<string, Promise<void>>();
+  const lines = new Map<string, Line>();
   const tryTake: Locks['tryTake'] = async (lock, owner) => {
     const holder = `${owner} ${randomUUID()}`;
     const other = await store.take(lock, holder, LOCK_MS);
@@ -89,7 +58,9 @@ export function makeLocks(store: Store): Locks {
   return {
     tryTake,
     take: async (lock, owner, signal) => {
-      const pass = await turnAfter(lines, lock, signal);
+      const line = lines.get(lock) ?? makeLine();
+      lines.set(lock, line);
+      const pass = await line.turn(signal);
       try {
         for (;;) {
           signal.throwIfAborted();

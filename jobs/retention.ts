@@ -6,7 +6,6 @@ import { ledgerFile, makeLedger, readLedgerIfThere } from '../src/journal/ledger
 import { type Retiring, retireRejected, retireRuns } from '../src/sql/retention.ts';
 import { unhurried } from './breathe.ts';
 import { cutoff } from './periods.ts';
-import { openLocked } from './surroundings.ts';
 import type { Workshop } from './workshop.ts';
 
 /** Gives way to a run: what is too old today is too old tomorrow. */
@@ -71,7 +70,7 @@ function hasSpools(shop: Workshop): boolean {
 /** What of the warehouse's tables is for people to look back on, and too old. */
 async function oldRows(shop: Workshop, retiring: readonly Retiring[]): Promise<{ of: Retiring; count: number }[]> {
   const [first = ''] = shop.config.connections.keys();
-  const session = await openLocked(shop, 'read', shop.stopping, () => undefined);
+  const session = await shop.sessions.open('read', shop.stopping, () => undefined);
   try {
     if (session === null || (await session.identity(first)) === null) return [];
     const found: { of: Retiring; count: number }[] = [];
@@ -98,7 +97,7 @@ async function tidyWarehouse(shop: Workshop): Promise<void> {
     ...(rejected === null ? [] : [retireRejected(warehouse.dialect, names, rejected)]),
   ]);
   if (found.length === 0) return;
-  const session = await openLocked(shop, 'write', shop.stopping, () => undefined);
+  const session = await shop.sessions.open('write', shop.stopping, () => undefined);
   try {
     await session?.run(found.map(({ of }) => of.remove));
   } finally {
@@ -118,4 +117,5 @@ export async function tidy(shop: Workshop): Promise<void> {
   }
   if (hasSpools(shop)) tidySpools(shop, null);
   await tidyWarehouse(shop);
+  await shop.backend.tidy();
 }

@@ -1,6 +1,5 @@
 import type { Connection } from '../config/types.ts';
 import type { Counts, Observer } from '../src/contract/run.ts';
-import type { Access, Session } from '../src/contract/warehouse.ts';
 import { RollcallError } from '../src/errors.ts';
 import { LOCK_MS, ownerOf } from './locks.ts';
 import type { AnyJob } from './queue/backend.ts';
@@ -13,40 +12,6 @@ const PATIENCE_MS = 10_000;
 const PROGRESS_MS = 1000;
 /** Waits shorter than this are not worth a line in the log, in ms. */
 const WORTH_TELLING_MS = 1500;
-
-/** Opens the warehouse under its lock: one apply at a time, over all workers. */
-export async function openLocked(
-  shop: Workshop,
-  access: Access,
-  signal: AbortSignal,
-  waited: (ms: number, reason: string) => void,
-): Promise<Session | null> {
-  const { config, locks, tools } = shop;
-  const open = (): Promise<Session | null> => tools.open(access, signal, waited);
-  if (access === 'read' && config.warehouse.warehouse.oneSession !== true) return open();
-  const begun = performance.now();
-  const held = await locks.take('apply', tools.host, signal);
-  const ms = performance.now() - begun;
-  if (ms > 1) waited(ms, 'apply');
-  try {
-    const session = await open();
-    if (session === null) {
-      await held.release();
-      return null;
-    }
-    const close = async (): Promise<void> => {
-      try {
-        await session.close();
-      } finally {
-        await held.release();
-      }
-    };
-    return { ...session, close };
-  } catch (error) {
-    await held.release();
-    throw error;
-  }
-}
 
 /** Another run of the connection is under way. `self`: it is an earlier life of this very job, whose lock runs out. */
 export class Occupied extends RollcallError {
@@ -136,7 +101,7 @@ export function surroundings(shop: Workshop, connection: Connection, job: AnyJob
     budget: () => ({ budget, close: () => undefined }),
     lease: () => lease(shop, name, job.id ?? '', lost),
     open: (access) =>
-      openLocked(shop, access, signal, (ms, reason) => {
+      shop.sessions.open(access, signal, (ms, reason) => {
         metrics.waited(name, reason === 'apply' ? reason : 'warehouse', ms);
         if (reason !== 'apply') observer.waiting(ms, reason);
       }),

@@ -11,6 +11,7 @@ import type { RunData, RunResult, TickData } from './requests.ts';
 import { backoffMs } from './retrying.ts';
 import { handleRun } from './runs.ts';
 import { handleTick, keepSchedules } from './schedules.ts';
+import { makeSessions } from './sessions.ts';
 import { freshness } from './stale.ts';
 import { sharedBudget } from './store/host-budget.ts';
 import type { AlertData, Tools, Workshop } from './workshop.ts';
@@ -42,12 +43,14 @@ function makeShop(
     freshness: () => freshness({ facts, tools, config }),
     jobs: () => runs.getJobCounts(),
   });
+  const locks = makeLocks(backend.store);
   const shop: Workshop = {
     config,
     tools,
     backend,
     facts,
-    locks: makeLocks(backend.store),
+    locks,
+    sessions: makeSessions({ warehouse: config.warehouse.warehouse, locks, owner: tools.host, open: tools.open }),
     metrics,
     budget: host === null ? backend.store.budget : sharedBudget(host, backend.store.budget),
     ticks: backend.queue<TickData, string>('ticks'),

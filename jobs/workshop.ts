@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { AnyQueue, Backend } from './queue/backend.ts';
 import type { RunData, RunResult, TickData } from './requests.ts';
+import type { Sessions } from './sessions.ts';
 
 /** What a worker gives a run. */
 export interface WorkerSurroundings {
@@ -56,6 +57,7 @@ export interface Workshop {
   readonly backend: Backend;
   readonly facts: Facts;
   readonly locks: Locks;
+  readonly sessions: Sessions;
   readonly metrics: Metrics;
   readonly budget: Budget;
   readonly ticks: AnyQueue<TickData, string>;

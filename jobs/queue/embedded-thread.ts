@@ -6,7 +6,12 @@ import type { Answered, Asked } from './embedded-wire.ts';
 async function serve(port: NonNullable<typeof parentPort>, folder: string): Promise<void> {
   const say = (message: Answered): void => port.postMessage(message);
   // As the driver of a server gives them: 64-bit integers as text.
-  const db = await PGlite.create({ dataDir: folder, parsers: { 20: (value: string) => value } });
+  const db = await PGlite.create({
+    dataDir: folder,
+    parsers: { 20: (value: string) => value },
+    // One session and a few thousand small rows: what a server sets aside would be 120 MB for nothing.
+    postgresqlconf: ['shared_buffers = 8MB', 'wal_buffers = 1MB', 'maintenance_work_mem = 16MB', 'max_connections = 5'],
+  });
   db.onNotification((channel, payload) => say({ kind: 'notification', channel, payload }));
   const answer = async ({ id, text, params }: Asked): Promise<void> => {
     try {

@@ -44,8 +44,11 @@ interface Link {
   readonly store: Store;
   readonly connection: unknown;
   readonly factory: BackendFactory<IQueueBackend, unknown>;
+  tidy(): Promise<void>;
   close(): Promise<void>;
 }
+
+const nothing = async (): Promise<void> => undefined;
 
 /** How a queue is opened. */
 export interface Opening {
@@ -63,7 +66,12 @@ function backendOf(link: Link, prefix: string): Backend {
     kind,
     place,
     store,
-    queue: (name) => new Queue(`${prefix}-${name}`, { ...options, defaultJobOptions: KEEP }, factory),
+    queue: (name) =>
+      new Queue(
+        `${prefix}-${name}`,
+        { ...options, defaultJobOptions: KEEP, streams: { events: { maxLen: 1000 } } },
+        factory,
+      ),
     worker: (name, { process, options: own }) =>
       new Worker(
         `${prefix}-${name}`,
@@ -79,6 +87,7 @@ function backendOf(link: Link, prefix: string): Backend {
         },
         factory,
       ),
+    tidy: link.tidy,
     close: link.close,
   };
 }
@@ -108,6 +117,7 @@ async function redis(url: string, prefix: string, ms: number): Promise<Link> {
     store: redisStore(client, prefix),
     connection: client,
     factory: redisFactory,
+    tidy: nothing,
     close: async () => client.disconnect(),
   };
 }
@@ -124,6 +134,7 @@ async function postgres(url: string, prefix: string, ms: number): Promise<Link> 
       store,
       connection: pool,
       factory: postgresFactory,
+      tidy: nothing,
       close: () => pool.end(),
     };
   } catch (error) {
@@ -202,7 +213,9 @@ async function embedded(config: Config, { warn, fatal }: Opening): Promise<Link>
       unlock();
     };
     const store = fileStore(config.state.dir);
-    return { kind: 'embedded', place: folder, store, connection: pool, factory: postgresFactory, close };
+    // No server is there to do it by itself.
+    const tidy = async (): Promise<void> => void (await pool.query('vacuum'));
+    return { kind: 'embedded', place: folder, store, connection: pool, factory: postgresFactory, tidy, close };
   } catch (error) {
     unlock();
     throw error;
