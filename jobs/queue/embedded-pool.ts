@@ -29,7 +29,11 @@ interface Thread {
 async function startThread(folder: string): Promise<Thread> {
   const entry = new URL(`./embedded-thread${extname(import.meta.url)}`, import.meta.url);
   // Flags of this process are for its own program.
-  const worker = new Worker(entry, { workerData: { folder }, execArgv: [] });
+  const worker = new Worker(entry, {
+    workerData: { folder },
+    execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
   const events = new EventEmitter();
   const waiting = new Map<number, Waiting>();
   const ready = Promise.withResolvers<void>();
