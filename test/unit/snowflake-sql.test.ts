@@ -2,6 +2,7 @@ import { Dialect, init, parse } from '@polyglot-sql/sdk';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { noCounts, type Run } from '../../src/contract/run.ts';
 import type { Statement, StateRow } from '../../src/contract/warehouse.ts';
+import type { WriteEntry } from '../../src/contract/writes.ts';
 import { applyScript, inspect } from '../../src/sql/apply.ts';
 import { readChanges } from '../../src/sql/changes.ts';
 import { layout } from '../../src/sql/ddl.ts';
@@ -21,6 +22,7 @@ import {
   readState,
 } from '../../src/sql/state.ts';
 import { readUsers } from '../../src/sql/users.ts';
+import { writeWrites } from '../../src/sql/writes.ts';
 import { snowflakeDialect } from '../../src/warehouses/snowflake-dialect.ts';
 import { grantLines } from '../../src/warehouses/snowflake-grants.ts';
 import { FIELDS } from '../support/warehouses.ts';
@@ -57,6 +59,21 @@ const RUN: Run = {
   error: null,
 };
 
+const WRITE: WriteEntry = {
+  write_id: 'w1',
+  key: 'k1',
+  before: [],
+  user_id: 'u1',
+  op: 'update',
+  changes: { name: ['Ada', 'Bea'] },
+  outcome: 'applied',
+  requested_at: AT,
+  answered_at: AT,
+  actor: 'ada@host',
+  response_status: 200,
+  error: null,
+};
+
 function scripts(): Statement[] {
   const staging = d.table('stage_e1_4_aa');
   const claims = [null, STATE].map((from) =>
@@ -77,6 +94,7 @@ const ALL: readonly (readonly [what: string, statements: readonly Statement[]])[
   ['tables and views', layout(d, 'plain', FIELDS)],
   ['batches and claims', scripts()],
   ['runs', writeRuns(d, [RUN, { ...RUN, run_id: 'run-5' }])],
+  ['writes', writeWrites(d, 'crm', [WRITE, { ...WRITE, write_id: 'w2', response_status: null }])],
   [
     'reading',
     [

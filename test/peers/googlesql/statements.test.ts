@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noCounts, type Run } from '../../../src/contract/run.ts';
 import type { Statement } from '../../../src/contract/warehouse.ts';
+import type { WriteEntry } from '../../../src/contract/writes.ts';
 import { sources } from '../../../src/sources/registry.ts';
 import { applyScript, type BatchFacts, inspect } from '../../../src/sql/apply.ts';
 import { readChanges } from '../../../src/sql/changes.ts';
@@ -11,10 +12,12 @@ import { readLastChanges, readRejected } from '../../../src/sql/quarantine.ts';
 import { writeRefs } from '../../../src/sql/refs.ts';
 import { countSurplus, refillColumns, removeSurplus } from '../../../src/sql/repair.ts';
 import { readLostRows, restoreUsers } from '../../../src/sql/restore.ts';
+import { type Retiring, retireRejected, retireRuns } from '../../../src/sql/retention.ts';
 import { writeRuns } from '../../../src/sql/runs.ts';
 import * as state from '../../../src/sql/state.ts';
 import { readUsers } from '../../../src/sql/users.ts';
 import { views } from '../../../src/sql/views.ts';
+import { writeWrites } from '../../../src/sql/writes.ts';
 import { bigqueryDialect } from '../../../src/warehouses/bigquery-dialect.ts';
 import { inlined, transactionText } from '../../../src/warehouses/bigquery-script.ts';
 import { type Analyzer, startAnalyzer } from './analyzer.ts';
@@ -55,6 +58,23 @@ const RUN: Run = {
   error: { kind: 'auth', step: '', message: NASTY, retryable: false },
 };
 
+const WRITE: WriteEntry = {
+  write_id: 'w1',
+  key: 'k1',
+  before: [],
+  user_id: NASTY,
+  op: 'update',
+  changes: { name: ['Ada', NASTY] },
+  outcome: 'applied',
+  requested_at: '2026-11-01T10:00:00.000000Z',
+  answered_at: '2026-11-01T10:00:01.000000Z',
+  actor: 'ada@host',
+  response_status: 200,
+  error: null,
+};
+
+const retired = ({ count, remove }: Retiring): Statement[] => [count, remove];
+
 const EVERY_OP = ['upsert', 'delete', 'purge', 'reject', 'replayed', 'refs', 'role', 'team'];
 
 /** What a batch may hold: each kind of line alone, all together; with and without users to be refused or repeated. */
@@ -89,6 +109,9 @@ const RENDERED: Readonly<Record<string, readonly Statement[]>> = {
   ]).map((sql) => ({ sql, params: [] })),
   writeRefs: writeRefs(d, 'crm', 'plain', `\`${STAGING}\``),
   writeRuns: writeRuns(d, [RUN, { ...RUN, run_id: 'run-2', usage: null, error: null, outcome: 'ok' }]),
+  writeWrites: writeWrites(d, 'crm', [WRITE, { ...WRITE, write_id: 'w2', response_status: null, answered_at: null }]),
+  retireRuns: retired(retireRuns(d, ['crm', 'hr'], FACTS.recorded_at)),
+  retireRejected: retired(retireRejected(d, ['crm'], FACTS.recorded_at)),
   restoreUsers: [restoreUsers(d, 'crm', '1.1.2e5c')],
   readLostRows: [readLostRows(d, 'crm')],
   readRejected: [readRejected(d, 'crm', 10, true), readRejected(d, 'crm', 10, false)],
@@ -130,8 +153,8 @@ async function renderers(): Promise<string[]> {
   const modules: object[] = await Promise.all(names.map((name) => import(`../../../src/sql/${name}.ts`)));
   const exported = modules.flatMap((module) => Object.entries(module));
   const functions = exported.filter(([, value]) => typeof value === 'function').map(([name]) => name);
-  // These render nothing.
-  return functions.filter((name) => !['stateRowOf', 'viewNames', 'lacking'].includes(name));
+  // These render nothing, or a part that the statements of batches have.
+  return functions.filter((name) => !['stateRowOf', 'viewNames', 'lacking', 'typedLines'].includes(name));
 }
 
 let analyzer: Analyzer;
