@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { existsSync, rmSync, statSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
@@ -82,15 +83,11 @@ async function transact(h: Handle, script: Script): Promise<'done' | 'fenced'> {
 
 /**
  * Each checkpoint leaves the rows that came since the last one as a row group of their own, and by default merges small
- * ones, rewriting up to a million rows. Within a large load that would be most of the work; so it is done now and then,
- * with a small batch.
+ * ones, rewriting up to a million rows. Within a large load that would be most of the work; so it is done by one session
+ * in so many, drawn by chance, and not with a large batch. Runs that change nothing count: each adds its own row.
  */
 const COMPACTS_EVERY = 64;
 const SMALL_BATCH = 5000;
-
-function isTurn({ batch_id, lines }: SealedFile): boolean {
-  return lines < SMALL_BATCH && Number(batch_id.split('-')[1]) % COMPACTS_EVERY === 0;
-}
 
 async function stage(h: Handle, file: SealedFile): Promise<string> {
   const name = duckdbDialect.name(`stage_${file.batch_id.replaceAll('-', '_')}`);
@@ -98,7 +95,7 @@ async function stage(h: Handle, file: SealedFile): Promise<string> {
   const size = Math.max(file.longest + 1, READ_BUFFER);
   const lines = `read_json(${duckdbDialect.literal(file.path)}, format = 'newline_delimited', maximum_object_size = ${size}, columns = {${columns}})`;
   h.counted += 1;
-  h.compacts ||= isTurn(file);
+  if (file.lines >= SMALL_BATCH) h.compacts = false;
   await one(h, `create or replace temp table ${name} as select * from ${lines}`, 'stage batch');
   return name;
 }
@@ -171,6 +168,10 @@ export const duckdb: Warehouse<Options> = {
       // The file is closed after a batch anyway: what is committed goes straight to its place, not to the log first.
       await connection.run("set wal_autocheckpoint = '1KB'");
     }
-    return session(instance, { connection, path: o.path, counted: 0, compacts: false }, access);
+    return session(
+      instance,
+      { connection, path: o.path, counted: 0, compacts: randomInt(COMPACTS_EVERY) === 0 },
+      access,
+    );
   },
 };
