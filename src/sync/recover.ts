@@ -8,7 +8,7 @@ import { restoreUsers } from '../sql/restore.ts';
 import { addBatch } from './apply.ts';
 import { isNewer } from './fingerprint.ts';
 import { rejectLine } from './lines.ts';
-import { dropped, identityToNote, tellDropped } from './losses.ts';
+import { dropped, identityToNote, sameTables, tellDropped } from './losses.ts';
 import {
   differs,
   type Mismatch,
@@ -59,12 +59,12 @@ function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null):
   if (state === null) return seq === 0 ? null : differs('the warehouse has no state for it', true);
   if (state.epoch !== epoch) return differs('another ledger took the connection over');
   if (state.seq !== seq) return differs(`the warehouse has batch ${state.seq}, the ledger batch ${seq}`);
-  if (tables !== null && tables !== identity.tables) return differs('its tables were made anew', true);
   const { rows, own = false } = identity;
   if (rows !== null && own && rows > live)
     return differs(`the users table has rows that Rollcall did not load (${rows} where ${live} are known)`);
-  if (rows === null || rows >= live) return null;
-  return differs(`the users table has lost rows (${rows} where ${live} are known)`, true);
+  if (rows !== null && rows < live)
+    return differs(`the users table has lost rows (${rows} where ${live} are known)`, true);
+  return sameTables(tables, identity) ? null : differs('its tables were made anew', true);
 }
 
 /** An ordinary crash between apply and promotion: the warehouse has the batch that is sealed here. */

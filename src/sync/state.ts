@@ -2,6 +2,7 @@ import type { Dialect } from '../contract/dialect.ts';
 import type { LedgerFacts } from '../contract/journal.ts';
 import type { Session, StateRow, TableIdentity } from '../contract/warehouse.ts';
 import { readState, stateRowOf } from '../sql/state.ts';
+import { sameTables } from './losses.ts';
 
 /** The connection's row of `rollcall_state`: with the identity where that is free, else read. */
 export async function stateOf(
@@ -22,6 +23,7 @@ export async function stateOf(
  */
 export function believedState(facts: LedgerFacts, sealed: boolean, identity: TableIdentity): StateRow | null {
   const { epoch, seq, batch_id, recipe, account, tables } = facts;
-  if (identity.state !== undefined || epoch === null || sealed || tables !== identity.tables) return null;
+  if (identity.state !== undefined || epoch === null || sealed) return null;
+  if (tables === null || !sameTables(tables, identity)) return null;
   return { epoch, seq, batch_id, recipe: recipe ?? '', account: account ?? '', updated_at: '' };
 }
