@@ -51,8 +51,8 @@ function inspect(
     neighbours: ['warehouse', 'connections'],
   });
   const connections = readConnections(inspection, registries.sources, connected);
-  if (warehouse === undefined || general === undefined) return undefined;
-  const stores = Object.freeze({ warehouse, options: freezeDeep(options) });
+  if (warehouse === undefined || options === undefined || general === undefined) return undefined;
+  const stores = Object.freeze({ warehouse, options: freezeDeep(options), dialect: warehouse.dialect(options) });
   return { ...freezeDeep(general), warehouse: stores, connections: freezeMap(connections) };
 }
 

@@ -1,3 +1,4 @@
+import type { Dialect } from '../src/contract/dialect.ts';
 import type { Call } from '../src/contract/io.ts';
 import type { Source } from '../src/contract/source.ts';
 import type { Warehouse } from '../src/contract/warehouse.ts';
@@ -70,6 +71,8 @@ export interface Config {
     readonly warehouse: Warehouse;
     /** Parsed by `warehouse.options`. */
     readonly options: unknown;
+    /** Of the warehouse with these options. */
+    readonly dialect: Dialect;
   };
   readonly state: { readonly dir: string };
   readonly queue: { readonly url: string };

@@ -61,7 +61,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
   const { name, source } = connection;
   return {
     settings: connection,
-    warehouse: config.warehouse.warehouse,
+    warehouse: { freeWrites: config.warehouse.warehouse.freeWrites, dialect: config.warehouse.dialect },
     ledger: makeLedger({ connection: name, source: source.name, folder: config.state.dir }),
     observer,
     signal,

@@ -96,7 +96,8 @@ export interface OpenContext {
 export interface Warehouse<Options = unknown> {
   readonly name: string;
   readonly options: ZodType<Options>;
-  readonly dialect: Dialect;
+  /** How these options' warehouse writes SQL; tables are qualified by what the options name. */
+  dialect(options: Options): Dialect;
   /** A small write costs nothing, so that the row of an unchanged run is written at once. */
   readonly freeWrites: boolean;
   /** Null for `read` when there is nothing to read yet. */

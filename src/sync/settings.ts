@@ -1,3 +1,4 @@
+import type { Dialect } from '../contract/dialect.ts';
 import type { Ledger } from '../contract/journal.ts';
 import type { Counts, Observer } from '../contract/run.ts';
 import type { Reader, Source } from '../contract/source.ts';
@@ -35,7 +36,8 @@ export interface BatchLimits {
 /** What a run works with. Made by whoever starts it (a command, a worker), for one connection. */
 export interface Deps {
   readonly settings: Settings;
-  readonly warehouse: Warehouse;
+  /** What the engine must know of the warehouse that it writes to. */
+  readonly warehouse: Pick<Warehouse, 'freeWrites'> & { readonly dialect: Dialect };
   readonly ledger: Ledger;
   readonly observer: Observer;
   /** Asks the run to stop: the page in hand is finished and recorded. */

@@ -154,7 +154,7 @@ const isThere = (path: string): boolean => existsSync(path) && (!statSync(path).
 export const duckdb: Warehouse<Options> = {
   name: 'duckdb',
   options,
-  dialect: duckdbDialect,
+  dialect: () => duckdbDialect,
   freeWrites: true,
   open: async (o, access, context) => {
     if (access === 'read' && !isThere(o.path)) return null;

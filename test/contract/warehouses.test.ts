@@ -217,10 +217,10 @@ describe.each(Object.values(warehouses))('$name: opening', (warehouse) => {
   test('for reading shows what was written and changes nothing', async () => {
     const place = await placeOf(warehouse);
     const writing = await place.write();
-    await writing.run(layout(warehouse.dialect, SOURCE, FIELDS));
+    await writing.run(layout(place.d, SOURCE, FIELDS));
     await writing.close();
     const reading = await place.read();
-    const table = warehouse.dialect.table('users');
+    const table = place.d.table('users');
     try {
       const rows = reading?.read({ sql: `select * from ${table}`, params: [] }) ?? [null];
       expect(await Array.fromAsync(rows)).toEqual([]);

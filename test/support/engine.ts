@@ -10,6 +10,7 @@ import { makeLedger } from '../../src/journal/ledger.ts';
 import { execute, type RunRequest } from '../../src/sync/run.ts';
 import type { Deps, Settings } from '../../src/sync/settings.ts';
 import { duckdb } from '../../src/warehouses/duckdb.ts';
+import { duckdbDialect } from '../../src/warehouses/duckdb-dialect.ts';
 import { type Plan, setTrap } from './traps.ts';
 import { doing, NOBODY, type Process, type Witness, watchLedger, watchSession } from './watched.ts';
 
@@ -81,7 +82,7 @@ function watchedDeps(p: Process, place: Pick<Engine, 'state' | 'warehouse'>, ask
   };
   return {
     settings: asked.settings,
-    warehouse: duckdb,
+    warehouse: { ...duckdb, dialect: duckdbDialect },
     ledger: watchLedger(remembering, makeLedger({ connection: name, source: source.name, folder: place.state, clock })),
     observer: {
       page: () => undefined,

@@ -10,17 +10,35 @@ import { applyScript, type BatchFacts, inspect } from '../../src/sql/apply.ts';
 import { layout } from '../../src/sql/ddl.ts';
 import { writeRefs } from '../../src/sql/refs.ts';
 import { claim, readState } from '../../src/sql/state.ts';
+import { warehouses } from '../../src/warehouses/registry.ts';
 
 /** How the contract suite gets a warehouse of a kind that is empty and its own. */
 export interface WarehouseDriver {
+  /** Options that are complete but lead nowhere: for SQL that is rendered and not run. */
+  readonly sample: Record<string, unknown>;
   /** Options as they would stand in the config; `folder` is gone after the test. */
   options(folder: string): Promise<Record<string, unknown>>;
 }
 
 /** One driver for every registered warehouse, by its name. */
 export const warehouseDrivers: Readonly<Record<string, WarehouseDriver>> = {
-  duckdb: { options: async (folder) => ({ path: join(folder, 'warehouse.duckdb') }) },
+  duckdb: {
+    sample: { path: 'warehouse.duckdb' },
+    options: async (folder) => ({ path: join(folder, 'warehouse.duckdb') }),
+  },
 };
+
+function driverOf(warehouse: Warehouse): WarehouseDriver {
+  const driver = warehouseDrivers[warehouse.name];
+  if (driver === undefined) throw new Error(`test/support/warehouses.ts has no driver for ${warehouse.name}`);
+  return driver;
+}
+
+/** Every registered warehouse by its name, and how it writes SQL. */
+export const dialects = Object.values(warehouses).map((warehouse) => ({
+  name: warehouse.name,
+  dialect: warehouse.dialect(warehouse.options.parse(driverOf(warehouse).sample)),
+}));
 
 /** Connection, source and account of the suite where a test does not say otherwise. */
 export const CONNECTION = 'crm';
@@ -202,11 +220,9 @@ function claimIn(bench: Bench, connection: string, epoch: string, from: StateRow
 
 /** A warehouse of this kind, empty and its own, gone after the test; sessions are closed by who opens them. */
 export async function placeOf(warehouse: Warehouse) {
-  const driver = warehouseDrivers[warehouse.name];
-  if (driver === undefined) throw new Error(`test/support/warehouses.ts has no driver for ${warehouse.name}`);
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-warehouse-'));
   stops.push(async () => rmSync(folder, { recursive: true, force: true }));
-  const options = warehouse.options.parse(await driver.options(folder));
+  const options = warehouse.options.parse(await driverOf(warehouse).options(folder));
   const { signal } = new AbortController();
   const open = (access: Access) =>
     warehouse.open(options, access, { scratch: folder, signal, waiting: () => undefined });
@@ -215,15 +231,14 @@ export async function placeOf(warehouse: Warehouse) {
     if (session === null) throw new Error('a warehouse opened for writing is never absent');
     return session;
   };
-  return { folder, signal, write, read: () => open('read') };
+  return { d: warehouse.dialect(options), folder, signal, write, read: () => open('read') };
 }
 
 /** Opens a warehouse of this kind, empty and its own; closed and gone after the test. */
 export async function openDesk(warehouse: Warehouse): Promise<Desk> {
-  const { folder, signal, write } = await placeOf(warehouse);
-  const bench: Bench = { d: warehouse.dialect, folder, signal, session: await write(), last: new Map() };
+  const { d, folder, signal, write } = await placeOf(warehouse);
+  const bench: Bench = { d, folder, signal, session: await write(), last: new Map() };
   stops.push(() => bench.session.close());
-  const { d } = bench;
   const read = (sql: string): Promise<Row[]> => readAll(bench.session, queryOf(sql));
   return {
     d,

@@ -59,7 +59,7 @@ const keyed = z
 const warehouse = (name: string, options: z.ZodType): Warehouse => ({
   name,
   options,
-  dialect: duckdbDialect,
+  dialect: () => duckdbDialect,
   freeWrites: true,
   open: unused,
 });

@@ -6,7 +6,7 @@ import { writeRun } from '../../src/sql/runs.ts';
 import { claim } from '../../src/sql/state.ts';
 import { COUNT_COLUMNS, RECORD_COLUMNS, STAGING_COLUMNS, TABLES } from '../../src/sql/tables.ts';
 import { views } from '../../src/sql/views.ts';
-import { warehouses } from '../../src/warehouses/registry.ts';
+import { dialects } from '../support/warehouses.ts';
 
 const FACTS: BatchFacts = {
   connection: "o'hara",
@@ -25,7 +25,7 @@ const FACTS: BatchFacts = {
 const STAGED = { staging: '"stage"', refused: false, repeated: true, extra: [] };
 const marks = (sql: string): number => sql.split('?').length - 1;
 
-describe.each(Object.values(warehouses))('the statements of a batch for $name', ({ dialect }) => {
+describe.each(dialects)('the statements of a batch for $name', ({ dialect }) => {
   const script = (...ops: string[]) => applyScript(dialect, { ...FACTS, ops: new Set(ops) }, STAGED);
   const merges = (...ops: string[]) => script(...ops).steps.filter(({ sql }) => sql.startsWith('merge'));
 
@@ -69,7 +69,7 @@ describe.each(Object.values(warehouses))('the statements of a batch for $name', 
   });
 });
 
-describe.each(Object.values(warehouses))('parameters for $name', ({ dialect }) => {
+describe.each(dialects)('parameters for $name', ({ dialect }) => {
   const run = {
     run_id: 'r1',
     connection: 'crm',
@@ -123,7 +123,7 @@ describe('the tables', () => {
   });
 });
 
-describe.each(Object.values(warehouses))('the layout for $name', ({ dialect }) => {
+describe.each(dialects)('the layout for $name', ({ dialect }) => {
   test('makes tables before views and names the source’s own view', () => {
     const statements = layout(dialect, 'plain', []).map(({ sql }) => sql);
     const last = statements.findLastIndex((sql) => /^(create table|alter table)/.test(sql));

@@ -67,7 +67,7 @@ export async function changes(name: string | undefined, options: { since: string
   const globals = globalsOf(command);
   const config = await configOf(globals.config);
   const connection = name === undefined ? null : connectionOf(config, name).name;
-  const query = readChanges(config.warehouse.warehouse.dialect, since(options.since), connection);
+  const query = readChanges(config.warehouse.dialect, since(options.since), connection);
   const stop = stopOnSignals();
   const session = await openWarehouse(config, 'read', { signal: stop.signal, waiting: () => undefined });
   try {

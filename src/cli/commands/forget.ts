@@ -68,7 +68,7 @@ async function checkKnown(config: Config, name: string): Promise<void> {
   const session = await openWarehouse(config, 'read', { signal: never, waiting: () => undefined });
   try {
     if (session !== null && (await session.identity(name)) !== null) {
-      const [row] = await Array.fromAsync(session.read(readRows(config.warehouse.warehouse.dialect, name)));
+      const [row] = await Array.fromAsync(session.read(readRows(config.warehouse.dialect, name)));
       if (Number(row?.traces) > 0) return;
     }
   } finally {
@@ -94,7 +94,7 @@ export async function forget(name: string, options: { yes?: true }, command: Com
   const stop = stopOnSignals();
   const release = acquireLease(config.state.dir, name);
   try {
-    const { dialect } = config.warehouse.warehouse;
+    const { dialect } = config.warehouse;
     const drop = { traces: readRows(dialect, name), statements: forgetConnection(dialect, name) };
     const { warnings } = await runInWarehouse(config, name, drop, stop.signal);
     removeLedger(config.state.dir, name);
@@ -118,7 +118,7 @@ export async function erase(name: string, id: string, options: { yes?: true }, c
   const release = acquireLease(config.state.dir, name);
   try {
     const deps = depsOf(config, connection, seen, stop.signal);
-    const { dialect } = config.warehouse.warehouse;
+    const { dialect } = config.warehouse;
     const drop = { traces: readTraces(dialect, name, id), statements: eraseUser(dialect, name, id) };
     const { journal } = await deps.ledger.open();
     let dropped: Dropped;

@@ -31,7 +31,7 @@ function recordOf(row: Row): Rejected {
 
 /** What the warehouse has in quarantine, and what waits in the ledger to get there; newest first. */
 async function rejectedOf(config: Config, connection: Connection, signal: AbortSignal): Promise<Listed[]> {
-  const { dialect } = config.warehouse.warehouse;
+  const { dialect } = config.warehouse;
   const session = await openWarehouse(config, 'read', { signal, waiting: () => undefined });
   const there: Rejected[] = [];
   try {

@@ -131,8 +131,7 @@ export async function resetState(name: string, options: { yes?: true }, command:
   try {
     const session = await openWarehouse(config, 'write', { signal: stop.signal, waiting: () => undefined });
     try {
-      if ((await session?.identity(name)) != null)
-        await session?.run([unbindAccount(config.warehouse.warehouse.dialect, name)]);
+      if ((await session?.identity(name)) != null) await session?.run([unbindAccount(config.warehouse.dialect, name)]);
     } finally {
       await session?.close();
     }
