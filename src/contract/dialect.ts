@@ -35,6 +35,6 @@ export interface Dialect {
   instant(timestamp: string): string;
   /** Physical layout appended to CREATE TABLE: clustering, options. */
   cluster(columns: readonly string[]): string;
-  /** Statement that adds a column where it is missing. */
-  addColumn(table: string, column: string, type: ColumnType): string;
+  /** Statements that add those columns that are missing: few, for clouds limit how often a table's metadata may change. */
+  addColumns(table: string, columns: readonly { readonly name: string; readonly type: ColumnType }[]): string[];
 }

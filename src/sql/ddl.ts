@@ -15,7 +15,7 @@ function create(dialect: Dialect, table: Table): Statement {
 
 /** Adds the columns that a table made by an older version lacks. */
 function widen(dialect: Dialect, table: Table): Statement[] {
-  return table.columns.map((column) => plain(dialect.addColumn(table.name, column.name, column.type)));
+  return dialect.addColumns(table.name, table.columns).map(plain);
 }
 
 /** Everything that makes the tables and views of design as they should be; each statement may run again and again. */

@@ -35,6 +35,8 @@ export const duckdbDialect: Dialect = {
     `to_json(list(json_object(${pairs.map(([key, value]) => `${literal(key)}, ${value}`).join(', ')}) order by ${orderBy}))`,
   instant: (timestamp) => `strftime(${timestamp} at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`,
   cluster: () => '',
-  addColumn: (table, column, type) =>
-    `alter table ${name(table)} add column if not exists ${name(column)} ${TYPES[type]}`,
+  addColumns: (table, columns) =>
+    columns.map(
+      (column) => `alter table ${name(table)} add column if not exists ${name(column.name)} ${TYPES[column.type]}`,
+    ),
 };
