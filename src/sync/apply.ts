@@ -5,7 +5,7 @@ import type { Session, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { applyScript, type BatchFacts, inspect } from '../sql/apply.ts';
 import { writeRefs } from '../sql/refs.ts';
-import { writeRun } from '../sql/runs.ts';
+import { RUNS_AT_ONCE, writeRuns } from '../sql/runs.ts';
 import { readState } from '../sql/state.ts';
 import type { BatchLimits, Deps } from './settings.ts';
 
@@ -113,10 +113,12 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
   const facts = factsOf(work, batch);
   const { staging, refused, repeated } = await stage(work, session, batch, facts);
   journal.refuse(refused);
-  const unsent = journal.unsentRuns().filter((run) => run.run_id !== work.run_id);
+  // Where rows of runs wait for a batch there may be hundreds; the others are sent when the run has ended.
+  const waiting = journal.unsentRuns().filter((run) => run.run_id !== work.run_id);
+  const unsent = waiting.slice(0, RUNS_AT_ONCE);
   const extra = [
     ...(batch.ops.has('refs') ? writeRefs(dialect, deps.settings.name, deps.settings.source.name, staging) : []),
-    ...unsent.flatMap((run) => writeRun(dialect, run)),
+    ...writeRuns(dialect, unsent),
   ];
   const result = await session.transact(
     applyScript(dialect, facts, { staging, refused: refused.length > 0, repeated, extra }),

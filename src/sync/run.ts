@@ -2,7 +2,7 @@ import type { Journal } from '../contract/journal.ts';
 import type { Run, RunKind, Trigger, Usage } from '../contract/run.ts';
 import type { Chosen, Reader } from '../contract/source.ts';
 import { locate, RollcallError } from '../errors.ts';
-import { writeRun } from '../sql/runs.ts';
+import { writeRuns } from '../sql/runs.ts';
 import { applyBatch } from './apply.ts';
 import { recipeOf } from './fingerprint.ts';
 import { applying, followListing } from './follow.ts';
@@ -122,7 +122,7 @@ async function sendRuns(deps: Deps, journal: Journal, applied: boolean): Promise
   if (unsent.length === 0 || journal.facts().layout === null) return;
   const session = await deps.open('write');
   try {
-    await session?.run(unsent.flatMap((run) => writeRun(deps.warehouse.dialect, run)));
+    await session?.run(writeRuns(deps.warehouse.dialect, unsent));
   } finally {
     await session?.close();
   }

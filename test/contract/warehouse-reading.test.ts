@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { noCounts, type Run } from '../../src/contract/run.ts';
-import { writeRun } from '../../src/sql/runs.ts';
+import { writeRuns } from '../../src/sql/runs.ts';
 import { countRows, readInactive, readLedgerRows } from '../../src/sql/state.ts';
 import { readUsers } from '../../src/sql/users.ts';
 import { warehouses } from '../../src/warehouses/registry.ts';
@@ -202,7 +202,8 @@ describe.each(Object.values(warehouses))('$name: rows of runs', (warehouse) => {
     const error = { kind: 'auth', step: 'GET /me', message: `it's wrong`, retryable: false } as const;
     const counts = { ...noCounts(), seen: 7, waited_ms: 1234 };
     const ended: Run = { ...RUN, outcome: 'failed', finished_at: '2026-11-01T10:00:09.000001Z', counts, error };
-    for (const run of [RUN, { ...RUN, run_id: 'run-2' }, ended, ended]) await desk.session().run(writeRun(desk.d, run));
+    for (const run of [RUN, { ...RUN, run_id: 'run-2' }, ended, ended])
+      await desk.session().run(writeRuns(desk.d, [run]));
     const rows = await desk.rows('sync_runs', 'run_id');
     expect(rows.map((row) => [row.run_id, row.outcome])).toEqual([
       ['run-1', 'failed'],
@@ -212,9 +213,26 @@ describe.each(Object.values(warehouses))('$name: rows of runs', (warehouse) => {
     expect(rows[0]).toEqual({ ...facts, ...counts, error: `auth: it's wrong` });
   });
 
+  test('of many runs come in few statements, texts and nulls as they are', async () => {
+    const desk = await readyDesk(warehouse);
+    const many = Array.from({ length: 120 }, (_, i) => {
+      const error = { kind: 'transient', step: '', message: `no. ${i} 'quoted' ? \\ "\n`, retryable: true } as const;
+      return { ...RUN, run_id: `run-${String(i).padStart(3, '0')}`, error: i % 2 === 0 ? null : error };
+    });
+    const statements = writeRuns(desk.d, many);
+    expect(statements).toHaveLength(6);
+    await desk.session().run(statements);
+    await desk.session().run(statements);
+    const rows = await desk.rows('sync_runs', 'run_id');
+    expect(rows.map((row) => [row.run_id, row.error])).toEqual(
+      many.map(({ run_id, error }) => [run_id, error === null ? null : `transient: ${error.message}`]),
+    );
+  });
+
   test('of another connection with the same id stay', async () => {
     const desk = await readyDesk(warehouse);
-    for (const connection of ['crm', 'hr', 'crm']) await desk.session().run(writeRun(desk.d, { ...RUN, connection }));
+    for (const connection of ['crm', 'hr', 'crm'])
+      await desk.session().run(writeRuns(desk.d, [{ ...RUN, connection }]));
     expect((await desk.rows('sync_runs', 'connection')).map((row) => row.connection)).toEqual(['crm', 'hr']);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { noCounts } from '../../src/contract/run.ts';
 import { applyScript, type BatchFacts } from '../../src/sql/apply.ts';
 import { layout } from '../../src/sql/ddl.ts';
-import { writeRun } from '../../src/sql/runs.ts';
+import { writeRuns } from '../../src/sql/runs.ts';
 import { claim } from '../../src/sql/state.ts';
 import { COUNT_COLUMNS, RECORD_COLUMNS, STAGING_COLUMNS, TABLES } from '../../src/sql/tables.ts';
 import { views } from '../../src/sql/views.ts';
@@ -92,7 +92,10 @@ describe.each(dialects)('parameters for $name', ({ dialect }) => {
     const claims = [null, from].map((row) =>
       claim(dialect, { connection: 'crm', epoch: 'e2', recipe: 'r1', account: 'a', at: 'x', from: row, seq: 0 }),
     );
-    for (const { sql, params } of [...writeRun(dialect, run), ...claims.map(({ fence }) => fence)]) {
+    for (const { sql, params } of [
+      ...writeRuns(dialect, [run, { ...run, run_id: 'r2' }]),
+      ...claims.map(({ fence }) => fence),
+    ]) {
       expect(params).toHaveLength(marks(sql));
     }
   });
