@@ -59,9 +59,10 @@ function budgetOf({ state }: Config): Budget & { close(): void } {
 /** Everything that a run of one connection works with. */
 export function depsOf(config: Config, connection: Connection, observer: Observer, signal: AbortSignal): Deps {
   const { name, source } = connection;
+  const { warehouse, dialect } = config.warehouse;
   return {
     settings: connection,
-    warehouse: { freeWrites: config.warehouse.warehouse.freeWrites, dialect: config.warehouse.dialect },
+    warehouse: { freeWrites: warehouse.freeWrites, insertsConflict: warehouse.insertsConflict, dialect },
     ledger: makeLedger({ connection: name, source: source.name, folder: config.state.dir }),
     observer,
     signal,

@@ -13,6 +13,8 @@ export interface Statement {
 
 /** One transaction: the fence must change exactly one row, else nothing of it happens. */
 export interface Script {
+  /** Names what it does, in letters, digits, `-` and `_`: a retry finds its own work by it, and the warehouse's history shows it. */
+  readonly id: string;
   readonly fence: Statement;
   readonly steps: readonly Statement[];
 }
@@ -100,6 +102,8 @@ export interface Warehouse<Options = unknown> {
   dialect(options: Options): Dialect;
   /** A small write costs nothing, so that the row of an unchanged run is written at once. */
   readonly freeWrites: boolean;
+  /** Of two transactions that insert into the same table at the same time, one is turned away. */
+  readonly insertsConflict: boolean;
   /** Null for `read` when there is nothing to read yet. */
   open(options: Options, access: Access, context: OpenContext): Promise<Session | null>;
 }

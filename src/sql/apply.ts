@@ -285,6 +285,7 @@ export function applyScript(d: Dialect, facts: BatchFacts, batch: StagedBatch): 
   const changes = facts.onlyNew ? insertNew(w) : [log(w), merge(w)];
   const rejects = batch.refused || facts.ops.has('reject');
   return {
+    id: facts.batch_id,
     fence: fence(w),
     steps: [
       ...(users ? changes : []),

@@ -32,19 +32,23 @@ export function claim(d: Dialect, claimed: Claim): Script {
   const { connection, epoch, recipe, account, at, from, seq } = claimed;
   const table = d.table(STATE.name);
   const when = d.tryCast('?', 'timestamp');
+  const id = `claim-${connection}-${epoch}`;
   if (from === null) {
+    const values = ['?', '?', String(seq), "''", '?', '?', when];
+    const row = STATE.columns.map(({ name }, i) => `${values[i]} as ${d.name(name)}`).join(', ');
     const names = STATE.columns.map(({ name }) => d.name(name)).join(', ');
-    const values = `select ?, ?, ${seq}, '', ?, ?, ${when}`;
-    const missing = `where not exists (select 1 from ${table} where ${d.name('connection')} = ?)`;
+    const missing = `where not exists (select 1 from ${table} t where t.${d.name('connection')} = ?)`;
     return {
+      id,
       fence: {
-        sql: `insert into ${table} (${names}) select * from (${values}) v ${missing}`,
+        sql: `insert into ${table} (${names}) select ${names} from (select ${row}) v ${missing}`,
         params: [connection, epoch, recipe, account, at, connection],
       },
       steps: [],
     };
   }
   return {
+    id,
     fence: {
       sql:
         `update ${table} set ${d.name('epoch')} = ?, ${d.name('account')} = ?, ${d.name('updated_at')} = ${when} where ${d.name('connection')} = ? ` +
@@ -52,6 +56,22 @@ export function claim(d: Dialect, claimed: Claim): Script {
       params: [epoch, account === '' ? from.account : account, at, connection, from.epoch, from.seq],
     },
     steps: [],
+  };
+}
+
+/** How many have the connection; more than one where two claimed it from nobody at the same instant. */
+export function countOwners(d: Dialect, connection: string): Statement {
+  return {
+    sql: `select count(*) as ${d.name('owners')} from ${d.table(STATE.name)} where ${d.name('connection')} = ?`,
+    params: [connection],
+  };
+}
+
+/** Takes a claim back. */
+export function dropClaim(d: Dialect, connection: string, epoch: string): Statement {
+  return {
+    sql: `delete from ${d.table(STATE.name)} where ${d.name('connection')} = ? and ${d.name('epoch')} = ?`,
+    params: [connection, epoch],
   };
 }
 

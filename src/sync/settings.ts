@@ -37,7 +37,7 @@ export interface BatchLimits {
 export interface Deps {
   readonly settings: Settings;
   /** What the engine must know of the warehouse that it writes to. */
-  readonly warehouse: Pick<Warehouse, 'freeWrites'> & { readonly dialect: Dialect };
+  readonly warehouse: Pick<Warehouse, 'freeWrites' | 'insertsConflict'> & { readonly dialect: Dialect };
   readonly ledger: Ledger;
   readonly observer: Observer;
   /** Asks the run to stop: the page in hand is finished and recorded. */

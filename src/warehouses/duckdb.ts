@@ -156,6 +156,7 @@ export const duckdb: Warehouse<Options> = {
   options,
   dialect: () => duckdbDialect,
   freeWrites: true,
+  insertsConflict: true,
   open: async (o, access, context) => {
     if (access === 'read' && !isThere(o.path)) return null;
     if (access === 'write') makeRoom(o.path);

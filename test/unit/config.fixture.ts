@@ -61,6 +61,7 @@ const warehouse = (name: string, options: z.ZodType): Warehouse => ({
   options,
   dialect: () => duckdbDialect,
   freeWrites: true,
+  insertsConflict: true,
   open: unused,
 });
 
