@@ -28,6 +28,11 @@ export function tellDropped(r: Recovery, { views, columns }: Dropped): void {
 /** Of what was lost and cannot be brought back, the report speaks once: the ledger remembers it with the tables' identity. */
 const WITHOUT_LOG = ' without user_changes';
 
+/** The tables are those of the last look, as it was remembered; true where there was none. */
+export function sameTables(noted: string | null, { tables }: TableIdentity): boolean {
+  return noted === null || noted === tables || noted === `${tables}${WITHOUT_LOG}`;
+}
+
 /** The tables' identity to remember; says once that the log was lost. */
 export function identityToNote(r: Recovery, { tables, empty = [], rows }: TableIdentity, noted: string | null): string {
   const { live } = r.journal.facts();

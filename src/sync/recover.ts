@@ -5,11 +5,10 @@ import { RollcallError } from '../errors.ts';
 import { layout, type PlacedColumn } from '../sql/ddl.ts';
 import { refillColumns } from '../sql/repair.ts';
 import { restoreUsers } from '../sql/restore.ts';
-import { readState } from '../sql/state.ts';
 import { addBatch } from './apply.ts';
 import { isNewer } from './fingerprint.ts';
 import { rejectLine } from './lines.ts';
-import { dropped, identityToNote, tellDropped } from './losses.ts';
+import { dropped, identityToNote, sameTables, tellDropped } from './losses.ts';
 import {
   differs,
   type Mismatch,
@@ -23,27 +22,13 @@ import {
 } from './rebuild.ts';
 import { refsLost } from './refs.ts';
 import { promoteIfApplied } from './settle.ts';
+import { believedState, stateOf } from './state.ts';
 
 /** Statements that make the tables as they should be, and a hash of them: run only when it is not the last one run. */
 function wanted({ deps }: Recovery) {
   const { dialect } = deps.warehouse;
   const statements = layout(dialect, deps.settings.source.name, deps.settings.source.fields);
   return { statements, layout: hash('sha256', statements.map((s) => s.sql).join('\n')).slice(0, 16) };
-}
-
-async function stateOf(r: Recovery, session: Session, identity: TableIdentity): Promise<StateRow | null> {
-  if (identity.state !== undefined) return identity.state;
-  const [row] = await Array.fromAsync(session.read(readState(r.deps.warehouse.dialect, r.deps.settings.name)));
-  if (row === undefined) return null;
-  const text = (key: string): string => String(row[key] ?? '');
-  return {
-    epoch: text('epoch'),
-    seq: Number(row.seq),
-    batch_id: text('batch_id'),
-    recipe: text('recipe'),
-    account: text('account'),
-    updated_at: text('updated_at'),
-  };
 }
 
 function refuse(r: Recovery, message: string): RollcallError {
@@ -76,7 +61,7 @@ const NO_ROWS: Pick<Session, 'read'> = {
 
 /** Why the ledger is not the warehouse's, or null where it is. */
 function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null): Mismatch | null {
-  const { epoch, seq, live } = r.journal.facts();
+  const { epoch, seq, live, tables } = r.journal.facts();
   if (epoch === null) return state === null ? null : differs('there was no ledger on this host');
   if (state === null) return seq === 0 ? null : differs('the warehouse has no state for it', true);
   if (state.epoch !== epoch) return differs('another ledger took the connection over');
@@ -84,8 +69,9 @@ function mismatch(r: Recovery, identity: TableIdentity, state: StateRow | null):
   const { rows, own = false } = identity;
   if (rows !== null && own && rows > live)
     return differs(`the users table has rows that Rollcall did not load (${rows} where ${live} are known)`);
-  if (rows === null || rows >= live) return null;
-  return differs(`the users table has lost rows (${rows} where ${live} are known)`, true);
+  if (rows !== null && rows < live)
+    return differs(`the users table has lost rows (${rows} where ${live} are known)`, true);
+  return sameTables(tables, identity) ? null : differs('its tables were made anew', true);
 }
 
 /** An ordinary crash between apply and promotion: the warehouse has the batch that is sealed here. */
@@ -98,12 +84,30 @@ async function promoteSealed(r: Recovery, state: StateRow | null): Promise<void>
   r.deps.observer.note('batch promoted', { connection: r.deps.settings.name, seq: r.journal.facts().seq });
 }
 
-async function look(r: Recovery): Promise<{ identity: TableIdentity | null; state: StateRow | null }> {
+/** What the warehouse has of the connection. */
+interface Look {
+  readonly identity: TableIdentity | null;
+  readonly state: StateRow | null;
+}
+
+/** The state row itself. */
+async function look(r: Recovery): Promise<Look> {
+  const { settings, warehouse } = r.deps;
   return withSession(r, 'read', async (session) => {
-    const identity = (await session?.identity(r.deps.settings.name)) ?? null;
-    const state = session === null || identity === null ? null : await stateOf(r, session, identity);
-    return { identity, state };
+    const identity = (await session?.identity(settings.name)) ?? null;
+    if (session === null || identity === null) return { identity, state: null };
+    return { identity, state: await stateOf(warehouse.dialect, settings.name, session, identity) };
   });
+}
+
+/** The same without cost where metadata show nothing that speaks against the ledger. */
+async function glance(r: Recovery): Promise<Look> {
+  const { settings } = r.deps;
+  const identity = await withSession(r, 'read', async (session) => (await session?.identity(settings.name)) ?? null);
+  if (identity === null) return { identity, state: null };
+  if (identity.state !== undefined) return { identity, state: identity.state };
+  const believed = believedState(r.journal.facts(), r.journal.sealed() !== null, identity);
+  return believed === null || mismatch(r, identity, believed) !== null ? look(r) : { identity, state: believed };
 }
 
 /** Makes the tables and views as they should be; `columns` are missing from tables that have rows. */
@@ -164,7 +168,7 @@ async function resend({ journal }: Recovery, empty: readonly string[]): Promise<
 
 /** Makes ledger and warehouse agree before anything is scanned; `r.journal` may be another one afterwards. */
 export async function recover(r: Recovery): Promise<void> {
-  let { identity, state } = await look(r);
+  let { identity, state } = await glance(r);
   checkState(r, state);
   const want = wanted(r);
   const { tables: noted } = r.journal.facts();
@@ -200,7 +204,7 @@ export async function recover(r: Recovery): Promise<void> {
 
 /** Makes a copy of the ledger agree with the warehouse without writing to it: for a run that only looks. */
 export async function recoverCopy(r: Recovery): Promise<void> {
-  const { identity, state } = await look(r);
+  const { identity, state } = await glance(r);
   checkState(r, state);
   const [column] = dropped(r, identity).columns;
   if (column !== undefined)

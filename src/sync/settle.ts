@@ -2,6 +2,7 @@ import type { Effects } from '../contract/effects.ts';
 import type { Journal } from '../contract/journal.ts';
 import type { StateRow } from '../contract/warehouse.ts';
 import type { Deps } from './settings.ts';
+import { stateOf } from './state.ts';
 
 /** Promotes the sealed batch when the warehouse's state says that it has it. Null when there is nothing to promote. */
 export async function promoteIfApplied(
@@ -19,7 +20,10 @@ export async function settleSealed(deps: Deps, journal: Journal): Promise<void> 
   if (journal.sealed() === null) return;
   const session = await deps.open('read');
   try {
-    await promoteIfApplied(journal, (await session?.identity(deps.settings.name))?.state ?? null);
+    const { settings, warehouse } = deps;
+    const identity = (await session?.identity(settings.name)) ?? null;
+    if (session === null || identity === null) return;
+    await promoteIfApplied(journal, await stateOf(warehouse.dialect, settings.name, session, identity));
   } finally {
     await session?.close();
   }

@@ -9,7 +9,8 @@ import type { Access, Row, SealedFile, Session, Statement, StateRow, Warehouse }
 import { applyScript, type BatchFacts, inspect } from '../../src/sql/apply.ts';
 import { layout } from '../../src/sql/ddl.ts';
 import { writeRefs } from '../../src/sql/refs.ts';
-import { claim, readState } from '../../src/sql/state.ts';
+import { claim } from '../../src/sql/state.ts';
+import { stateOf } from '../../src/sync/state.ts';
 import { warehouses } from '../../src/warehouses/registry.ts';
 
 /** How the contract suite gets a warehouse of a kind that is empty and its own. */
@@ -193,22 +194,9 @@ async function applyLines(bench: Bench, lines: readonly StagedLine[], changes: B
   return { result, facts, refused: refused.sort() };
 }
 
-async function stateOf(bench: Bench, connection: string): Promise<StateRow | null> {
+async function stateIn(bench: Bench, connection: string): Promise<StateRow | null> {
   const identity = await bench.session.identity(connection);
-  if (identity === null) return null;
-  if (identity.state !== undefined) return identity.state;
-  const [row] = await readAll(bench.session, readState(bench.d, connection));
-  if (row === undefined) return null;
-  const text = (key: string): string => String(row[key] ?? '');
-  const { seq } = row;
-  return {
-    epoch: text('epoch'),
-    seq: Number(seq),
-    batch_id: text('batch_id'),
-    recipe: text('recipe'),
-    account: text('account'),
-    updated_at: text('updated_at'),
-  };
+  return identity === null ? null : stateOf(bench.d, connection, bench.session, identity);
 }
 
 /** Rows that the connection has had so far, for a claim from nobody. */
@@ -250,7 +238,7 @@ export async function openDesk(warehouse: Warehouse): Promise<Desk> {
     },
     prepare: (fields = FIELDS) => bench.session.run(layout(d, SOURCE, fields)),
     claim: (epoch, from = null, connection = CONNECTION) => claimIn(bench, connection, epoch, from),
-    state: (connection = CONNECTION) => stateOf(bench, connection),
+    state: (connection = CONNECTION) => stateIn(bench, connection),
     file: (batch_id, lines) => spool(folder, batch_id, lines),
     apply: (lines, changes = {}) => applyLines(bench, lines, changes),
     read,

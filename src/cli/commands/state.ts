@@ -8,6 +8,7 @@ import { ledgerFile, removeLedger } from '../../journal/ledger.ts';
 import { unbindAccount } from '../../sql/forget.ts';
 import { recipeOf } from '../../sync/fingerprint.ts';
 import { rebuildNow } from '../../sync/recover.ts';
+import { stateOf } from '../../sync/state.ts';
 import { confirm } from '../confirm.ts';
 import { globalsOf } from '../globals.ts';
 import { listFrom } from '../ledgers.ts';
@@ -19,7 +20,9 @@ import { configOf, connectionOf, depsOf, openWarehouse } from '../workplace.ts';
 async function warehouseState(config: Config, name: string, stop: Stop): Promise<StateRow | null> {
   const session = await openWarehouse(config, 'read', { signal: stop.signal, waiting: () => undefined });
   try {
-    return (await session?.identity(name))?.state ?? null;
+    const identity = (await session?.identity(name)) ?? null;
+    if (session === null || identity === null) return null;
+    return await stateOf(config.warehouse.dialect, name, session, identity);
   } finally {
     await session?.close();
   }
