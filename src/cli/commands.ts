@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { bytesOf } from './bytes.ts';
 
 /** A whole number above zero. */
 function positive(text: string): number {
@@ -72,6 +73,7 @@ function addReading(program: Command, done: Done): void {
     .command('query <sql>')
     .description('run SQL on the tables: a table, --json or --csv')
     .option('--csv', 'comma-separated values')
+    .option('--max-bytes <n>', 'fail rather than be charged for more, such as 500MB (BigQuery)', bytesOf)
     .action(async (sql, options, command) =>
       done(await (await import('./commands/query.ts')).query(sql, options, command)),
     );
@@ -81,6 +83,12 @@ function addReading(program: Command, done: Done): void {
     .option('--since <when>', 'a span such as 24h or 7d, or a date such as 2026-11-01', '24h')
     .action(async (name, options, command) =>
       done(await (await import('./commands/changes.ts')).changes(name, options, command)),
+    );
+  program
+    .command('grants <warehouse>')
+    .description('what an admin runs to give Rollcall what it needs in a cloud warehouse, and no more')
+    .action(async (name, options, command) =>
+      done(await (await import('./commands/grants.ts')).grants(name, options, command)),
     );
   program
     .command('demo')

@@ -66,6 +66,7 @@ export function depsOf(config: Config, connection: Connection, observer: Observe
     ledger: makeLedger({ connection: name, source: source.name, folder: config.state.dir }),
     observer,
     signal,
+    ...(warehouse.batch === undefined ? {} : { batch: warehouse.batch }),
     connect: (counts) => {
       const budget = budgetOf(config);
       const io = makeIo({

@@ -72,7 +72,10 @@ export interface Session {
   unstage(staging: string): Promise<void>;
   /** Runs one transaction. `fenced`: the fence did not change one row, and nothing was done. */
   transact(script: Script, signal: AbortSignal): Promise<'done' | 'fenced'>;
-  read(query: Statement): AsyncIterable<Row>;
+  /** Rows as they arrive. A query that would be charged for more than `maxBytes` fails before it costs anything. */
+  read(query: Statement, limits?: { readonly maxBytes?: number }): AsyncIterable<Row>;
+  /** What a query would read, without running it; throws `config` where it does more than read. Absent where reading is free. */
+  estimate?(query: Statement): Promise<Estimate>;
   /** Statements so far that loaded, changed or scanned data. */
   statements(): number;
   /** What was used so far, where the warehouse bills by use; null or absent where there is nothing to report. */
@@ -80,6 +83,20 @@ export interface Session {
   /** Makes sure that nothing of deleted rows is left in the warehouse's own files; absent where Rollcall has no say in that. */
   scrub?(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a query will cost as far as the warehouse can tell before it runs; null where it cannot. */
+export interface Estimate {
+  readonly bytes: number | null;
+  /** The same in words, with what it costs. */
+  readonly text: string;
+}
+
+/** When a batch is full: lines, bytes, or ms since its first line. */
+export interface BatchLimits {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly age: number;
 }
 
 /** What a session is opened for: reading beside others, or writing. */
@@ -104,6 +121,18 @@ export interface Warehouse<Options = unknown> {
   readonly freeWrites: boolean;
   /** Of two transactions that insert into the same table at the same time, one is turned away. */
   readonly insertsConflict: boolean;
+  /** When a batch is full, where the engine's own limits would cost too much: some warehouses charge for each batch. */
+  readonly batch?: BatchLimits;
   /** Null for `read` when there is nothing to read yet. */
   open(options: Options, access: Access, context: OpenContext): Promise<Session | null>;
+  /**
+   * Tries everything that a sync needs and says what it found, a sentence each; throws what is wrong, and what to do.
+   * Absent where opening for writing tells it all.
+   */
+  check?(options: Options, context: OpenContext): Promise<readonly string[]>;
+  /**
+   * Lines for an admin to run that give Rollcall what it needs and no more. Null options: the config names no such
+   * warehouse, words to replace stand in. Absent where nothing is granted.
+   */
+  grants?(options: Options | null): readonly string[];
 }

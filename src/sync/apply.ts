@@ -1,13 +1,13 @@
 import type { Effects } from '../contract/effects.ts';
 import type { Batch, Journal } from '../contract/journal.ts';
 import type { Counts } from '../contract/run.ts';
-import type { Session, Statement } from '../contract/warehouse.ts';
+import type { BatchLimits, Session, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { applyScript, type BatchFacts, inspect } from '../sql/apply.ts';
 import { writeRefs } from '../sql/refs.ts';
 import { RUNS_AT_ONCE, writeRuns } from '../sql/runs.ts';
 import { readState } from '../sql/state.ts';
-import type { BatchLimits, Deps } from './settings.ts';
+import type { Deps } from './settings.ts';
 
 /** What applying works with. */
 export interface ApplyWork {

@@ -2,7 +2,7 @@ import type { Dialect } from '../contract/dialect.ts';
 import type { Ledger } from '../contract/journal.ts';
 import type { Counts, Observer } from '../contract/run.ts';
 import type { Reader, Source } from '../contract/source.ts';
-import type { Access, Session, Warehouse } from '../contract/warehouse.ts';
+import type { Access, BatchLimits, Session, Warehouse } from '../contract/warehouse.ts';
 
 /** A connection as the engine needs it; the checked config has more. */
 export interface Settings {
@@ -24,13 +24,6 @@ export interface Settings {
     readonly scan_ratio: number;
     readonly max_record_bytes: number;
   };
-}
-
-/** When a batch is full: lines, bytes, or ms since its first line. */
-export interface BatchLimits {
-  readonly lines: number;
-  readonly bytes: number;
-  readonly age: number;
 }
 
 /** What a run works with. Made by whoever starts it (a command, a worker), for one connection. */

@@ -41,9 +41,15 @@ async function folder(config: Config): Promise<string> {
 }
 
 async function warehouse(config: Config, stop: Stop): Promise<string> {
-  const session = await openWarehouse(config, 'write', { signal: stop.signal, waiting: () => undefined });
+  const { warehouse: kind, options } = config.warehouse;
+  const context = { signal: stop.signal, waiting: () => undefined };
+  if (kind.check !== undefined) {
+    const found = await kind.check(options, { scratch: config.state.dir, ...context });
+    return `${kind.name}: ${found.join('; ')}`;
+  }
+  const session = await openWarehouse(config, 'write', context);
   await session?.close();
-  return `${config.warehouse.warehouse.name} opens for writing`;
+  return `${kind.name} opens for writing`;
 }
 
 async function connection(config: Config, one: Connection, globals: Globals, stop: Stop): Promise<string> {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { Row } from '../../contract/warehouse.ts';
+import type { Row, Session, Statement } from '../../contract/warehouse.ts';
 import { RollcallError } from '../../errors.ts';
+import { bytesText } from '../bytes.ts';
 import { globalsOf } from '../globals.ts';
 import { print, table } from '../print.ts';
 import { stopOnSignals } from '../stop.ts';
@@ -63,8 +64,28 @@ function sqlError(error: unknown): unknown {
   return new RollcallError('config', `the query failed: ${words.trim()}`, { step: 'query', cause: error });
 }
 
+/** How a query was asked for. */
+interface Asked {
+  readonly csv?: true;
+  readonly maxBytes?: number;
+}
+
+/** Shows what a query will cost, where the warehouse charges for reading. */
+async function tellCost(session: Session, query: Statement, quiet: boolean): Promise<void> {
+  const estimate = await session.estimate?.(query);
+  if (estimate !== undefined && !quiet) process.stderr.write(`${estimate.text}\n`);
+}
+
+/** Shows what it did cost. */
+function tellUsage(session: Session, quiet: boolean): void {
+  const used = session.usage?.() ?? null;
+  if (used === null || quiet) return;
+  const [billed, ids] = [bytesText(used.bytes_billed), used.jobs.join(', ')];
+  process.stderr.write(`billed: ${billed}; slot time: ${used.slot_ms} ms; ${ids}\n`);
+}
+
 /** `rollcall query "<sql>"`: reads the configured warehouse. */
-export async function query(sql: string, options: { csv?: true }, command: Command): Promise<number> {
+export async function query(sql: string, options: Asked, command: Command): Promise<number> {
   const globals = globalsOf(command);
   const config = await configOf(globals.config);
   const stop = stopOnSignals();
@@ -74,10 +95,13 @@ export async function query(sql: string, options: { csv?: true }, command: Comma
       throw new RollcallError('config', 'there is no warehouse yet: run `rollcall sync` first', { step: 'query' });
     }
     try {
-      const rows = session.read({ sql, params: [] });
+      const asked = { sql, params: [] };
+      await tellCost(session, asked, globals.quiet);
+      const rows = session.read(asked, options);
       if (globals.json) await asJson(rows);
       else if (options.csv === true) await asCsv(rows);
       else await asTable(rows);
+      tellUsage(session, globals.quiet);
     } finally {
       await session.close();
     }
