@@ -107,7 +107,11 @@ describe.each(ALL)('$name: lines of one batch', (warehouse) => {
   test('with an older number than the row change nothing', async () => {
     await desk.apply([upsert('u1', { name: 'new' })]);
     const state = desk.d.table('rollcall_state');
-    await desk.session().run([{ sql: `update ${state} set ${desk.d.name('seq')} = 1`, params: [] }]);
+    await desk
+      .session()
+      .run([
+        { sql: `update ${state} set ${desk.d.name('seq')} = 1 where ${desk.d.name('connection')} = 'crm'`, params: [] },
+      ]);
     await desk.apply([upsert('u1', { name: 'late' }), upsert('u2')], {
       seq: 2,
       run_id: 'late',

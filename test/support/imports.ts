@@ -18,7 +18,9 @@ export interface Import {
 /** Reads every TypeScript file of some folders of the checkout. */
 export function readTree(folders: readonly string[]): Tree {
   const cwd = new URL('../..', import.meta.url).pathname;
-  const files = folders.flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd }));
+  const files = folders
+    .flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd }))
+    .filter((file) => !file.includes('node_modules'));
   return new Map(files.toSorted().map((file) => [file.replaceAll('\\', '/'), readFileSync(cwd + file, 'utf8')]));
 }
 

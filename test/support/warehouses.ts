@@ -12,6 +12,7 @@ import { writeRefs } from '../../src/sql/refs.ts';
 import { claim } from '../../src/sql/state.ts';
 import { stateOf } from '../../src/sync/state.ts';
 import { warehouses } from '../../src/warehouses/registry.ts';
+import { optionsIn, sharedPeer } from './bigquery.ts';
 
 /** How the contract suite gets a warehouse of a kind that is empty and its own. */
 export interface WarehouseDriver {
@@ -23,6 +24,10 @@ export interface WarehouseDriver {
 
 /** One driver for every registered warehouse, by its name. */
 export const warehouseDrivers: Readonly<Record<string, WarehouseDriver>> = {
+  bigquery: {
+    sample: { project: 'acme-project', dataset: 'rollcall' },
+    options: async () => optionsIn(await sharedPeer()),
+  },
   duckdb: {
     sample: { path: 'warehouse.duckdb' },
     options: async (folder) => ({ path: join(folder, 'warehouse.duckdb') }),

@@ -1,0 +1,128 @@
+import type { Access, OpenContext, Row, Script, Session, Statement, TableIdentity } from '../contract/warehouse.ts';
+import { RollcallError } from '../errors.ts';
+import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
+import { openApi, type Pace, REAL_PACE, type Resource } from './bigquery-client.ts';
+import { explained } from './bigquery-errors.ts';
+import { count, makeJobs } from './bigquery-jobs.ts';
+import type { BigqueryOptions } from './bigquery-options.ts';
+import { findDataset, jobId, ownJobId, type Place, tableOf } from './bigquery-place.ts';
+import { estimated, type QueryLimits, runQuery } from './bigquery-query.ts';
+import { rowsOf } from './bigquery-rows.ts';
+import { FENCED, inlined, transactionText } from './bigquery-script.ts';
+import { dropStaging, loadFile } from './bigquery-stage.ts';
+import { BigqueryTrouble } from './bigquery-trouble.ts';
+
+/** What the tables are by their metadata: free, and up to date as soon as a statement is committed. */
+async function identity({ o, api }: Place): Promise<TableIdentity | null> {
+  const found = await Promise.all(TABLES.map(async ({ name }) => [name, await tableOf(api, o.dataset, name)] as const));
+  const tables = new Map<string, Resource>();
+  for (const [name, table] of found) {
+    if (table === null) return null;
+    tables.set(name, table);
+  }
+  const of = (name: string): Resource => tables.get(name) ?? {};
+  const made = [USERS, STATE].map(({ name }) => String(of(name).creationTime ?? ''));
+  const rows = of(USERS.name).numRows === undefined ? null : count(of(USERS.name), 'numRows');
+  const beside = [ROLES, TEAMS, REJECTED_RECORDS].map(({ name }) => name);
+  return { tables: made.join('.'), rows, empty: beside.filter((name) => String(of(name).numRows) === '0') };
+}
+
+/** Least length of a job's text at which another job is begun; a text may have 1 MB. */
+const LONG = 500_000;
+
+/** Statements as few scripts as their length allows: each job takes a second or more, however little it does. */
+function scripts(statements: readonly Statement[]): string[] {
+  const texts: string[] = [];
+  for (const statement of statements) {
+    const line = `${inlined(statement)};\n`;
+    const last = texts.at(-1);
+    if (last === undefined || last.length + line.length > LONG) texts.push(line);
+    else texts[texts.length - 1] = last + line;
+  }
+  return texts;
+}
+
+async function run(place: Place, statements: readonly Statement[]): Promise<void> {
+  const { o, access } = place;
+  if (access === 'read')
+    throw new RollcallError('bug', 'a session opened for reading was asked to write', { step: 'run' });
+  for (const sql of scripts(statements)) await runQuery(place, { sql, params: [] }, ownJobId(o, 'run'));
+  place.fresh = true;
+}
+
+async function transact(place: Place, script: Script): Promise<'done' | 'fenced'> {
+  place.counted += 1;
+  try {
+    await runQuery(place, { sql: transactionText(script), params: [] }, jobId(place.o, `${script.id}_apply`));
+    place.counted += script.steps.length;
+    return 'done';
+  } catch (error) {
+    if (error instanceof BigqueryTrouble && error.facts.message.includes(FENCED)) return 'fenced';
+    throw error;
+  }
+}
+
+async function* read(place: Place, query: Statement, limits: QueryLimits): AsyncIterable<Row> {
+  const { o, api, location } = place;
+  place.counted += 1;
+  try {
+    const { id } = await runQuery(place, query, ownJobId(o, 'read'), limits);
+    yield* rowsOf(api, { id, location });
+  } catch (error) {
+    throw explained(o, error, 'read');
+  }
+}
+
+/** A session over one dataset. */
+function session(place: Place): Session {
+  const { o, jobs } = place;
+  const told = async <T>(step: string, work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw explained(o, error, step);
+    }
+  };
+  return {
+    identity: () => told('look at the tables', identity(place)),
+    run: (statements) => told('prepare tables and rows', run(place, statements)),
+    stage: (file) => {
+      place.counted += 1;
+      return told('stage the batch', loadFile(place, file));
+    },
+    unstage: (staging) => told('drop the staging table', dropStaging(place, staging)),
+    transact: (script) => told('apply the batch', transact(place, script)),
+    read: (query, limits = {}) => read(place, query, limits),
+    estimate: (query) => told('estimate the query', estimated(place, query)),
+    statements: () => place.counted,
+    usage: () => (jobs.usage.jobs.length === 0 ? null : { ...jobs.usage, jobs: [...jobs.usage.jobs] }),
+    close: async () => undefined,
+  };
+}
+
+/** A session, and the dataset that it is over. */
+export interface Opened {
+  readonly session: Session;
+  readonly location: string | undefined;
+  /** It was missing, and was made. */
+  readonly made: boolean;
+}
+
+/** Opens the dataset; for writing it is made when it is missing. Null for reading where it is not there. */
+export async function openDataset(
+  o: BigqueryOptions,
+  access: Access,
+  context: OpenContext,
+  pace: Pace = REAL_PACE,
+): Promise<Opened | null> {
+  const api = await openApi(o, context, pace);
+  const found = await findDataset(o, api, access);
+  if (found === null) return null;
+  const { location, made } = found;
+  const jobs = makeJobs(api, o.project);
+  return {
+    session: session({ o, api, jobs, access, location, counted: 0, fresh: made, staged: null }),
+    location,
+    made,
+  };
+}

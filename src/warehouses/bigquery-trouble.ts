@@ -1,0 +1,87 @@
+/** What went wrong with one request or one job, as far as BigQuery told. */
+export interface TroubleFacts {
+  /** Status of the HTTP answer; null when there was no answer, or when a job failed. */
+  readonly status: number | null;
+  /** BigQuery's own word, such as `rateLimitExceeded`; empty when it has none. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A request or a job that failed. Stays within this warehouse: `explained` makes it an error for a person. */
+export class BigqueryTrouble extends Error {
+  readonly facts: TroubleFacts;
+
+  constructor(facts: TroubleFacts, cause?: unknown) {
+    super(facts.message, cause === undefined ? undefined : { cause });
+    this.name = 'BigqueryTrouble';
+    this.facts = facts;
+  }
+}
+
+const SHORT_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+const SHORT_REASON: ReadonlySet<string> = new Set([
+  'rateLimitExceeded',
+  'userRateLimitExceeded',
+  'backendError',
+  'internalError',
+]);
+
+/** The same request may succeed in a moment: the network, the server, or too many requests at once. */
+export function isShort({ status, reason, message }: TroubleFacts): boolean {
+  if (status === null && reason === '') return !/credential|invalid_grant|ENOENT/i.test(message);
+  return (status !== null && SHORT_STATUS.has(status)) || SHORT_REASON.has(reason);
+}
+
+const JOB_REASON: ReadonlySet<string> = new Set([
+  'backendError',
+  'internalError',
+  'jobBackendError',
+  'jobInternalError',
+  'jobRateLimitExceeded',
+  'rateLimitExceeded',
+  'tableUnavailable',
+]);
+/** Conflicts with another transaction have no reason of their own. */
+const CONFLICT =
+  /aborted due to concurrent update|could not serialize access|exceeded rate limits|retrying the (job|query) may solve|concurrent (transaction|update|dml)/i;
+
+/** A job that failed for a reason that passes: another job with a new id may succeed. */
+export function isPassing({ reason, message }: TroubleFacts): boolean {
+  return JOB_REASON.has(reason) || CONFLICT.test(message);
+}
+
+/** Something is not there. Just after it was made that may not be the last word. */
+export function isMissing({ status, reason, message }: TroubleFacts): boolean {
+  return status === 404 || reason === 'notFound' || (status === null && /^not found: (table|dataset)/i.test(message));
+}
+
+/** The shape of an error inside an answer. */
+interface Told {
+  readonly reason?: unknown;
+  readonly message?: unknown;
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** What the client threw. */
+export function requestTrouble(error: unknown): BigqueryTrouble {
+  if (error instanceof BigqueryTrouble) return error;
+  // The client's ApiError, or an error of the network or of the credentials; each part is looked at before it is used.
+  const { code, errors, message } = (error ?? {}) as { code?: unknown; errors?: unknown; message?: unknown };
+  const first: Told = Array.isArray(errors) ? (errors[0] ?? {}) : {};
+  const status = typeof code === 'number' ? code : null;
+  const words = text(first.message) || text(message) || String(error);
+  return new BigqueryTrouble({ status, reason: text(first.reason), message: words }, error);
+}
+
+/** What the status of a finished job says of its failure; null where it succeeded. */
+export function jobTrouble(status: { readonly errorResult?: unknown }): BigqueryTrouble | null {
+  const { errorResult } = status;
+  if (typeof errorResult !== 'object' || errorResult === null) return null;
+  const { reason, message }: Told = errorResult;
+  return new BigqueryTrouble({
+    status: null,
+    reason: text(reason) || 'unknown',
+    message: text(message) || 'the job failed',
+  });
+}

@@ -1,0 +1,117 @@
+/** Types of GoogleSQL and what they are in DuckDB. Other words are no types. */
+export const TYPES: Readonly<Record<string, string>> = {
+  STRING: 'VARCHAR',
+  BYTES: 'BLOB',
+  INT64: 'BIGINT',
+  INTEGER: 'BIGINT',
+  BIGINT: 'BIGINT',
+  INT: 'BIGINT',
+  FLOAT64: 'DOUBLE',
+  NUMERIC: 'DECIMAL(38, 9)',
+  BOOL: 'BOOLEAN',
+  BOOLEAN: 'BOOLEAN',
+  TIMESTAMP: 'TIMESTAMPTZ',
+  DATETIME: 'TIMESTAMP',
+  DATE: 'DATE',
+  TIME: 'TIME',
+  JSON: 'JSON',
+};
+
+/** Functions of GoogleSQL and what they are in DuckDB: its own, or one of the macros below. Other functions are refused. */
+export const FUNCTIONS: Readonly<Record<string, string>> = {
+  ABS: 'abs',
+  ANY_VALUE: 'any_value',
+  ARRAY_AGG: 'list',
+  ARRAY_LENGTH: 'len',
+  ARRAY_TO_STRING: 'gs_array_to_string',
+  AVG: 'avg',
+  COALESCE: 'coalesce',
+  COUNT: 'count',
+  COUNTIF: 'count_if',
+  CURRENT_TIMESTAMP: 'now',
+  DENSE_RANK: 'dense_rank',
+  ENDS_WITH: 'ends_with',
+  EXISTS: 'exists',
+  FIRST_VALUE: 'first_value',
+  FORMAT_TIMESTAMP: 'gs_format_timestamp',
+  GREATEST: 'greatest',
+  IF: 'gs_if',
+  IFNULL: 'coalesce',
+  JSON_OBJECT: 'json_object',
+  JSON_QUERY: 'gs_json_query',
+  JSON_QUERY_ARRAY: 'gs_json_query_array',
+  JSON_VALUE: 'gs_json_value',
+  LAG: 'lag',
+  LAST_VALUE: 'last_value',
+  LEAD: 'lead',
+  LEAST: 'least',
+  LENGTH: 'length',
+  LOGICAL_AND: 'bool_and',
+  LOGICAL_OR: 'bool_or',
+  LOWER: 'lower',
+  LTRIM: 'ltrim',
+  MAX: 'max',
+  MIN: 'min',
+  MOD: 'mod',
+  NULLIF: 'nullif',
+  PARSE_JSON: 'gs_parse_json',
+  RANK: 'rank',
+  REGEXP_CONTAINS: 'regexp_matches',
+  REGEXP_REPLACE: 'gs_regexp_replace',
+  REPLACE: 'replace',
+  ROUND: 'round',
+  ROW_NUMBER: 'row_number',
+  RTRIM: 'rtrim',
+  SPLIT: 'gs_split',
+  STARTS_WITH: 'starts_with',
+  STRING_AGG: 'string_agg',
+  STRPOS: 'strpos',
+  SUBSTR: 'substr',
+  SUM: 'sum',
+  TIMESTAMP: 'gs_timestamp',
+  TIMESTAMP_MICROS: 'make_timestamptz',
+  TIMESTAMP_MILLIS: 'epoch_ms',
+  TO_JSON: 'to_json',
+  TO_JSON_STRING: 'gs_to_json_string',
+  TRIM: 'trim',
+  UNIX_MICROS: 'epoch_us',
+  UNNEST: 'unnest',
+  UPPER: 'upper',
+};
+
+/** Functions with SAFE. before them, which are null where they would fail. */
+export const SAFE_FUNCTIONS: Readonly<Record<string, string>> = {
+  PARSE_JSON: 'gs_safe_parse_json',
+  SUBSTR: 'substr',
+};
+
+/** SAFE_CAST by the type: DuckDB takes more texts for a value than GoogleSQL does. */
+export const SAFE_CASTS: Readonly<Record<string, string>> = {
+  TIMESTAMP: 'gs_safe_timestamp',
+  BOOL: 'gs_safe_bool',
+  BOOLEAN: 'gs_safe_bool',
+  INT64: 'gs_safe_int64',
+  INTEGER: 'gs_safe_int64',
+};
+
+const TIME_OF_DAY = String.raw`[Tt ]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{0,6})?`;
+const ZONE = String.raw`( ?([Zz]|[+-]\d{1,2}(:\d{2})?|UTC))?`;
+
+/** Macros that make DuckDB's functions what GoogleSQL's are. */
+export const MACROS: readonly string[] = [
+  `create macro gs_array_to_string(items, separator) as coalesce(array_to_string(list_filter(items, lambda item: item is not null), separator), '')`,
+  `create macro gs_format_timestamp(pattern, moment) as strftime(moment at time zone 'UTC', replace(replace(pattern, '%E6S', '%S.%f'), '%E4Y', '%Y'))`,
+  'create macro gs_if(condition, yes, no) as case when condition then yes else no end',
+  'create macro gs_parse_json(text) as json(text)',
+  'create macro gs_safe_parse_json(text) as case when json_valid(text) then json(text) end',
+  `create macro gs_json_value(value, path) as case when json_type(value, path) not in ('OBJECT', 'ARRAY', 'NULL') then json_extract_string(value, path) end`,
+  'create macro gs_json_query(value, path) as json_extract(value, path)',
+  `create macro gs_json_query_array(value) as json_extract(value, '$[*]')`,
+  "create macro gs_regexp_replace(text, pattern, replacement) as regexp_replace(text, pattern, replacement, 'g')",
+  `create macro gs_split(text, separator) as case when text = '' then [''] else string_split(text, separator) end`,
+  `create macro gs_to_json_string(value) as coalesce(cast(to_json(value) as varchar), 'null')`,
+  'create macro gs_timestamp(text) as cast(text as timestamptz)',
+  `create macro gs_safe_timestamp(text) as case when regexp_full_match(cast(text as varchar), '\\d{4}-\\d{1,2}-\\d{1,2}(${TIME_OF_DAY})?${ZONE}') then try_cast(text as timestamptz) end`,
+  `create macro gs_safe_bool(text) as case lower(cast(text as varchar)) when 'true' then true when 'false' then false end`,
+  `create macro gs_safe_int64(text) as case when regexp_full_match(trim(cast(text as varchar)), '[+-]?(\\d+|0[xX][0-9a-fA-F]+)') then try_cast(text as bigint) end`,
+];
