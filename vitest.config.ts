@@ -1,19 +1,33 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
+/** The engine's tests, which run over every warehouse; of the cloud warehouses a peer stands in for the service. */
+const ENGINE = 'test/integration/{promise,model}-*.test.ts';
+
+/** Tests that need more than npm packages of this checkout have a mode, and a script, of their own. */
+const MODES: Readonly<Record<string, string>> = {
+  services: 'test/services/**/*.test.ts',
+  googlesql: 'test/peers/googlesql/*.test.ts',
+};
+
+const EVERYTHING = { test: { name: 'all', include: ['test/{unit,contract,integration}/**/*.test.ts'] } };
+const ON_BIGQUERY = { test: { name: 'bigquery', include: [ENGINE], env: { ROLLCALL_TEST_WAREHOUSE: 'bigquery' } } };
+
 /** `npm test` needs nothing but npm packages; tests on real servers run as `npm run test:services` (mode `services`). */
 export default defineConfig(({ mode }) => {
-  const services = mode === 'services';
+  const own = MODES[mode];
   return {
     test: {
-      include: [services ? 'test/services/**/*.test.ts' : 'test/{unit,contract,integration}/**/*.test.ts'],
+      ...(own === undefined
+        ? { projects: [EVERYTHING, ON_BIGQUERY].map((project) => ({ extends: true as const, ...project })) }
+        : { include: [own] }),
       // A folder without a test is a mistake; no folder means that nothing needs a server yet.
-      passWithNoTests: services && !existsSync(new URL('test/services', import.meta.url)),
+      passWithNoTests: mode === 'services' && !existsSync(new URL('test/services', import.meta.url)),
       globals: false,
       // Native modules are loaded once a process: threads of one process would share their state.
       pool: 'forks',
-      testTimeout: services ? 120_000 : 30_000,
-      hookTimeout: services ? 120_000 : 30_000,
+      testTimeout: own === undefined ? 30_000 : 120_000,
+      hookTimeout: own === undefined ? 30_000 : 120_000,
       allowOnly: false,
       restoreMocks: true,
       unstubEnvs: true,

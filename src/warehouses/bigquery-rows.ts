@@ -93,6 +93,12 @@ function rowOf(fields: readonly Field[], row: Resource): Row {
   return Object.fromEntries(fields.map((field, i) => [field.name, cell(field, cells[i]?.v)]));
 }
 
+/** The rows in an answer that does not bring their schema along. */
+export function listed(schema: Resource, answer: Resource): Row[] {
+  const fields = lowered(fieldsOf(schema));
+  return list(answer.rows).map((row) => rowOf(fields, row));
+}
+
 /** Where a finished query's rows are. */
 interface Result {
   readonly id: string;

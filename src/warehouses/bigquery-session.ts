@@ -1,31 +1,16 @@
-import type { Access, OpenContext, Row, Script, Session, Statement, TableIdentity } from '../contract/warehouse.ts';
+import type { Access, OpenContext, Row, Script, Session, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
-import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
-import { openApi, type Pace, REAL_PACE, type Resource } from './bigquery-client.ts';
+import { openApi, type Pace, REAL_PACE } from './bigquery-client.ts';
 import { explained } from './bigquery-errors.ts';
-import { count, makeJobs } from './bigquery-jobs.ts';
+import { identityOf } from './bigquery-identity.ts';
+import { makeJobs } from './bigquery-jobs.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
-import { findDataset, jobId, ownJobId, type Place, tableOf } from './bigquery-place.ts';
+import { findDataset, jobId, ownJobId, type Place } from './bigquery-place.ts';
 import { estimated, type QueryLimits, runQuery } from './bigquery-query.ts';
 import { rowsOf } from './bigquery-rows.ts';
 import { FENCED, inlined, transactionText } from './bigquery-script.ts';
 import { dropStaging, loadFile } from './bigquery-stage.ts';
 import { BigqueryTrouble } from './bigquery-trouble.ts';
-
-/** What the tables are by their metadata: free, and up to date as soon as a statement is committed. */
-async function identity({ o, api }: Place): Promise<TableIdentity | null> {
-  const found = await Promise.all(TABLES.map(async ({ name }) => [name, await tableOf(api, o.dataset, name)] as const));
-  const tables = new Map<string, Resource>();
-  for (const [name, table] of found) {
-    if (table === null) return null;
-    tables.set(name, table);
-  }
-  const of = (name: string): Resource => tables.get(name) ?? {};
-  const made = [USERS, STATE].map(({ name }) => String(of(name).creationTime ?? ''));
-  const rows = of(USERS.name).numRows === undefined ? null : count(of(USERS.name), 'numRows');
-  const beside = [ROLES, TEAMS, REJECTED_RECORDS].map(({ name }) => name);
-  return { tables: made.join('.'), rows, empty: beside.filter((name) => String(of(name).numRows) === '0') };
-}
 
 /** Least length of a job's text at which another job is begun; a text may have 1 MB. */
 const LONG = 500_000;
@@ -84,7 +69,7 @@ function session(place: Place): Session {
     }
   };
   return {
-    identity: () => told('look at the tables', identity(place)),
+    identity: (connection) => told('look at the tables', identityOf(place, connection)),
     run: (statements) => told('prepare tables and rows', run(place, statements)),
     stage: (file) => {
       place.counted += 1;

@@ -1,4 +1,4 @@
-import { cpSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -98,16 +98,14 @@ describe('promise 7: the ledger is a cache of the truth', () => {
     await expectNothingNew(stage, before);
   });
 
-  test('an older warehouse file, restored from a backup, gets the changes since, each once', async () => {
+  test('an older warehouse, restored from a backup, gets the changes since, each once', async () => {
     const stage = await played();
-    const backup = `${stage.engine.warehouse}.backup`;
-    cpSync(stage.engine.warehouse, backup);
+    const bringBack = await (await stage.engine.warehouse).backup();
     change(stage.world, 'u5', { name: 'Renamed after the backup' });
     change(stage.world, 'u6', {}, 'gone');
     expectOk(await stage.sync());
     const rows = await stage.query(TIMELESS);
-    rmSync(`${stage.engine.warehouse}.wal`, { force: true });
-    cpSync(backup, stage.engine.warehouse);
+    await bringBack();
     expect(await stage.sync()).toMatchObject({ outcome: 'ok', counts: { updated: 1, deleted: 1, inserted: 0 } });
     expect(await stage.query(TIMELESS)).toEqual(rows);
     expect(await stage.ops('u5')).toEqual(['insert', 'update']);
@@ -165,6 +163,8 @@ describe('promise 7: the ledger is a cache of the truth', () => {
     expectOk(await other.sync());
     await stage.engine.tamper('delete from users');
     expectOk(await stage.sync());
+    // Rows that are there again may hide those that are not, until something changes and the books are compared.
+    if (!(await stage.engine.warehouse).tellsApart) change(other.world, 'u1', { name: 'Renamed' });
     expectOk(await other.sync());
     const rows = await stage.query('select connection, count(*) as n from users group by all order by all');
     expect(rows).toEqual([
@@ -173,9 +173,9 @@ describe('promise 7: the ledger is a cache of the truth', () => {
     ]);
   });
 
-  test('a warehouse file that is gone is made anew, whole', async () => {
+  test('a warehouse that is gone is made anew, whole', async () => {
     const stage = await played();
-    for (const tail of ['', '.wal']) rmSync(`${stage.engine.warehouse}${tail}`, { force: true });
+    await (await stage.engine.warehouse).lose();
     expect(await stage.sync()).toMatchObject({ outcome: 'ok', counts: { inserted: 18, seen: 18 } });
     expect(await stage.live()).toEqual(idsOf(stage.world));
     expect(await stage.query('select name from roles order by name')).toEqual([{ name: 'Admin' }, { name: 'Agent' }]);

@@ -9,8 +9,7 @@ import { acquireLease } from '../../src/journal/lease.ts';
 import { makeLedger } from '../../src/journal/ledger.ts';
 import { execute, type RunRequest } from '../../src/sync/run.ts';
 import type { Deps, Settings } from '../../src/sync/settings.ts';
-import { duckdb } from '../../src/warehouses/duckdb.ts';
-import { duckdbDialect } from '../../src/warehouses/duckdb-dialect.ts';
+import { type Home, makeHome } from './homes.ts';
 import { type Plan, setTrap } from './traps.ts';
 import { doing, NOBODY, type Process, type Witness, watchLedger, watchSession } from './watched.ts';
 
@@ -39,11 +38,11 @@ export interface EngineRun {
   readonly sprung: boolean;
 }
 
-/** One host with one warehouse file: runs happen here one after another. */
+/** One host with one warehouse: runs happen here one after another. */
 export interface Engine {
   readonly folder: string;
   readonly state: string;
-  readonly warehouse: string;
+  readonly warehouse: Promise<Home>;
   run(asked: Asked): Promise<EngineRun>;
   query(sql: string): Promise<Row[]>;
   /** Several queries over one opening of the warehouse. */
@@ -53,16 +52,21 @@ export interface Engine {
   remove(): void;
 }
 
-const options = (path: string) => ({ path, memory_limit: '256MB', threads: 1 });
-const context = { scratch: tmpdir(), signal: new AbortController().signal, waiting: () => undefined };
+const { signal: NEVER } = new AbortController();
 
 interface Told {
   readonly warned: string[];
   readonly noted: string[];
 }
 
+/** Where a run happens. */
+interface Place {
+  readonly state: string;
+  readonly home: Home;
+}
+
 /** Everything that a run works with, watched. */
-function watchedDeps(p: Process, place: Pick<Engine, 'state' | 'warehouse'>, asked: Asked, told: Told): Deps {
+function watchedDeps(p: Process, { state, home }: Place, asked: Asked, told: Told): Deps {
   const { name, source } = asked.settings;
   let batch: Batch | null = null;
   const remembering: Process = {
@@ -82,8 +86,8 @@ function watchedDeps(p: Process, place: Pick<Engine, 'state' | 'warehouse'>, ask
   };
   return {
     settings: asked.settings,
-    warehouse: { ...duckdb, dialect: duckdbDialect },
-    ledger: watchLedger(remembering, makeLedger({ connection: name, source: source.name, folder: place.state, clock })),
+    warehouse: home.warehouse,
+    ledger: watchLedger(remembering, makeLedger({ connection: name, source: source.name, folder: state, clock })),
     observer: {
       page: () => undefined,
       waiting: () => undefined,
@@ -94,16 +98,16 @@ function watchedDeps(p: Process, place: Pick<Engine, 'state' | 'warehouse'>, ask
         told.warned.push(message);
       },
     },
-    signal: asked.signal ?? context.signal,
+    signal: asked.signal ?? NEVER,
     batch: { lines: asked.lines ?? 20_000, bytes: 64 * 1024 * 1024, age: 15 * 60_000 },
     connect: () => ({ reader: asked.reader(p.trap.hit), close: () => undefined }),
     open: async (access) => {
       p.trap.hit('before open');
-      const session = await duckdb.open(options(place.warehouse), access, context);
+      const session = await home.open(access);
       return session === null ? null : watchSession(remembering, session, () => batch);
     },
     lease: async () => {
-      const release = acquireLease(place.state, name);
+      const release = acquireLease(state, name);
       p.hands.push(release);
       return release;
     },
@@ -122,12 +126,12 @@ async function bury(folder: string, { hands }: Process): Promise<void> {
   renameSync(kept, folder);
 }
 
-async function runIn(place: Engine, asked: Asked): Promise<EngineRun> {
+async function runIn({ folder, state, warehouse }: Engine, asked: Asked): Promise<EngineRun> {
   const trap = setTrap(asked.plan ?? null);
   const { witness = NOBODY, pause = async () => undefined } = asked;
   const p: Process = { trap, witness, pause, hands: [] };
   const told: Told = { warned: [], noted: [] };
-  const deps = watchedDeps(p, place, asked, told);
+  const deps = watchedDeps(p, { state, home: await warehouse }, asked, told);
   const request: RunRequest = {
     kind: 'sync',
     trigger: 'command',
@@ -142,42 +146,24 @@ async function runIn(place: Engine, asked: Asked): Promise<EngineRun> {
     if (!trap.dead()) throw error;
     return { run: null, ...told, sprung: true };
   } finally {
-    if (trap.dead()) await bury(place.folder, p);
+    if (trap.dead()) await bury(folder, p);
   }
 }
 
 /** Makes a host with an empty state folder and no warehouse yet, or the warehouse of another host. */
-export function makeEngine(warehouse?: string): Engine {
+export function makeEngine(warehouse?: Promise<Home>): Engine {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-engine-'));
   const state = join(folder, 'state');
-  const file = warehouse ?? join(folder, 'warehouse.duckdb');
   mkdirSync(state, { recursive: true });
+  const home = warehouse ?? makeHome(folder);
   const engine: Engine = {
     folder,
     state,
-    warehouse: file,
+    warehouse: home,
     run: (asked) => runIn(engine, asked),
     query: async (sql) => (await engine.queries(sql))[0] ?? [],
-    queries: async (...sqls) => {
-      const session = await duckdb.open(options(file), 'read', context);
-      if (session === null) throw new Error('there is no warehouse yet');
-      const found: Row[][] = [];
-      try {
-        for (const sql of sqls) found.push(await Array.fromAsync(session.read({ sql, params: [] })));
-      } finally {
-        await session.close();
-      }
-      return found;
-    },
-    tamper: async (...statements) => {
-      const session = await duckdb.open(options(file), 'write', context);
-      if (session === null) throw new Error('a warehouse opened for writing is never absent');
-      try {
-        await session.run(statements.map((sql) => ({ sql, params: [] })));
-      } finally {
-        await session.close();
-      }
-    },
+    queries: async (...sqls) => (await home).queries(...sqls),
+    tamper: async (...statements) => (await home).tamper(...statements),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
   return engine;

@@ -26,7 +26,7 @@ async function dieEarly(given: Given): Promise<History> {
 export async function beginHistory(seed: number, given: Given): Promise<History> {
   const roll = dice(seed);
   const h = drawHistory(roll, given);
-  if (roll.chance(0.2)) return h;
+  if (roll.chance(0.2) || (await h.engine.warehouse).file === null) return h;
   begun ??= dieEarly(given);
   const { engine, saved } = await begun;
   cpSync(engine.folder, h.engine.folder, { recursive: true });
@@ -42,8 +42,10 @@ function cut({ roll, world }: History): void {
 }
 
 async function sentRuns(engine: Engine): Promise<ReadonlySet<unknown>> {
-  if (!existsSync(engine.warehouse)) return new Set();
-  const made = await engine.query("select 1 from duckdb_tables() where table_name = 'sync_runs'");
+  if (!(await (await engine.warehouse).exists())) return new Set();
+  const made = await engine.query(
+    "select 1 from duckdb_tables() where schema_name = current_schema() and table_name = 'sync_runs'",
+  );
   if (made.length === 0) return new Set();
   return new Set((await engine.query('select run_id from sync_runs')).map(({ run_id }) => run_id));
 }

@@ -8,6 +8,7 @@ import type { Row } from '../../src/contract/warehouse.ts';
 import type { RunRequest } from '../../src/sync/run.ts';
 import type { Settings } from '../../src/sync/settings.ts';
 import { type Engine, type EngineRun, makeEngine } from './engine.ts';
+import type { Home } from './homes.ts';
 import { type Flavour, type Mood, rosterReader, rosterSource } from './roster.ts';
 import type { Plan } from './traps.ts';
 import { type Account, dice, makeWorld, type World } from './world.ts';
@@ -32,8 +33,8 @@ export interface Setting {
   readonly settings?: Partial<Settings>;
   readonly deletes?: Partial<Settings['deletes']>;
   readonly world?: World;
-  /** Warehouse file of another stage. */
-  readonly warehouse?: string;
+  /** Warehouse of another stage. */
+  readonly warehouse?: Promise<Home>;
 }
 
 /** A source, a host and a warehouse, to play one scene of the promise on. */
@@ -45,6 +46,8 @@ export interface Stage {
   /** A run that lives to its end. */
   sync(special?: Special): Promise<Run>;
   query(sql: string): Promise<Row[]>;
+  /** Lets the rows of runs come that wait for a batch, where writing is not free: one user changes, in one more run. */
+  sendRuns(): Promise<void>;
   /** The source with another flavour. */
   source(changed: Partial<Flavour>): Source;
   loseLedger(): void;
@@ -117,6 +120,12 @@ export function makeStage(setting: Setting = {}): Stage {
       return ended;
     },
     query: engine.query,
+    sendRuns: async () => {
+      if ((await engine.warehouse).warehouse.freeWrites) return;
+      const [id = ''] = world.people.keys();
+      change(world, id, { name: 'Renamed so that a batch comes' });
+      await run();
+    },
     source: (changed) => rosterSource({ ...flavour, ...changed }),
     loseLedger: () => rmSync(engine.state, { recursive: true, force: true }),
     keepLedger: () => {
@@ -177,7 +186,9 @@ export function filesHolding(folder: string, texts: readonly string[]): string[]
 
 /** Tables that hold one of some texts in any column, in any case. */
 export async function tablesHolding(stage: Stage, texts: readonly string[]): Promise<unknown[]> {
-  const tables = await stage.query('select table_name from duckdb_tables() order by table_name');
+  const tables = await stage.query(
+    'select table_name from duckdb_tables() where schema_name = current_schema() order by table_name',
+  );
   const holding: unknown[] = [];
   for (const { table_name } of tables) {
     const rows = JSON.stringify(await stage.query(`select * from "${table_name}"`)).toLowerCase();

@@ -5,7 +5,7 @@ import { estimate, type QueryConfiguration, type QueryPlace, runQuery, takeTime 
 import type { Quotas } from './quotas.ts';
 import type { Store } from './store.ts';
 import { SqlError } from './tokens.ts';
-import type { WireResult } from './values.ts';
+import { pageReply, type WireResult } from './values.ts';
 
 /** What a peer is like. */
 export interface PeerOptions {
@@ -194,11 +194,7 @@ export function jobOf(api: Api, project: string, id: string, location: string | 
 export function resultsReply(job: PeerJob, asked: URLSearchParams): Reply {
   if (job.state !== 'DONE') return ok({ jobComplete: false, jobReference: { jobId: job.id } });
   if (job.error !== null) throw new ApiError(400, job.error.reason, job.error.message);
-  const from = Number(asked.get('pageToken') ?? 0);
-  const most = Number(asked.get('maxResults') ?? 1000);
-  const rows = job.result?.rows(asked.get('formatOptions.useInt64Timestamp') === 'true') ?? [];
-  const page = rows.slice(from, from + most);
-  const more = from + most < rows.length ? { pageToken: String(from + most) } : {};
   const schema = { fields: job.result?.fields ?? [] };
-  return ok({ jobComplete: true, schema, rows: page, totalRows: String(rows.length), ...more });
+  const page = job.result === null ? { totalRows: '0' } : pageReply(job.result, asked);
+  return ok({ jobComplete: true, schema, ...page });
 }

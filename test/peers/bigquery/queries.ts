@@ -116,7 +116,7 @@ async function bytesOf(place: QueryPlace, sql: string): Promise<number> {
   for (const quoted of new Set(sql.match(/`[^`]+`/g) ?? [])) {
     const [table = '', dataset = '', ...project] = quoted.slice(1, -1).split('.').toReversed();
     const name = { dataset: `${project.toReversed().join('.')}.${dataset}`, table };
-    if (dataset !== '' && (await place.store.kindOf(name)) !== null) rows += await place.store.count(name);
+    if (dataset !== '' && (await place.store.kindOf(name)) === 'TABLE') rows += await place.store.count(name);
   }
   return rows * ROW;
 }

@@ -15,7 +15,7 @@ import {
 import type { QueryPlace } from './queries.ts';
 import { makeQuotas, UNLIMITED } from './quotas.ts';
 import { makeStore, type Store } from './store.ts';
-import { datasetReply, makeDataset, makeTable, patchTable, tableReply } from './tables.ts';
+import { datasetReply, makeDataset, makeTable, patchTable, tableData, tableReply } from './tables.ts';
 
 /** A BigQuery API on loopback, in front of DuckDB in memory. */
 export interface Peer {
@@ -45,7 +45,7 @@ interface Asked {
 
 async function answer(api: Api, asked: Asked): Promise<Reply> {
   const { method, path, project, url, body, fault } = asked;
-  const [, kind, id, deeper, table] = path.split('/').map(decodeURIComponent);
+  const [, kind, id, deeper, table, data] = path.split('/').map(decodeURIComponent);
   if (kind === 'jobs' && method === 'POST' && id === undefined) {
     const upload = url.pathname.startsWith('/upload/') ? uploadOf(asked.contentType, body) : null;
     const insert = jsonOf<Insert>(upload?.json ?? body);
@@ -67,6 +67,7 @@ async function answer(api: Api, asked: Asked): Promise<Reply> {
   }
   if (kind === 'datasets' && id !== undefined && deeper === 'tables') {
     const name = { dataset: `${project}.${id}`, table: table ?? '' };
+    if (method === 'GET' && data === 'data') return tableData(tables, name, url.searchParams);
     if (method === 'POST') return makeTable(tables, name, jsonOf(body));
     if (method === 'GET') return tableReply(tables, name);
     if (method === 'PATCH') return patchTable(tables, name, jsonOf(body));

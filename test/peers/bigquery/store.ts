@@ -39,6 +39,10 @@ export interface Store {
   drop(name: TableName): Promise<void>;
   /** Loads NDJSON into a table of these columns and returns the number of rows. */
   load(name: TableName, columns: readonly LoadColumn[], body: Buffer, truncate: boolean): Promise<number>;
+  /** Forgets what somebody dropped behind the API's back. */
+  refresh(): Promise<void>;
+  /** Drops a dataset with all that is in it. */
+  dropDataset(dataset: string): Promise<void>;
   close(): void;
 }
 
@@ -136,6 +140,17 @@ export async function makeStore(): Promise<Store> {
         await own.run('rollback');
         throw error;
       }
+    },
+    refresh: async () => {
+      const found = await own.runAndReadAll('select table_schema, table_name from information_schema.tables');
+      const there = new Set(found.getRows().map(([dataset, table]) => `${dataset}.${table}`));
+      for (const known of kinds.keys()) if (!there.has(known)) [metas, kinds].map((map) => map.delete(known));
+    },
+    dropDataset: async (dataset) => {
+      await own.run(`drop schema ${quote(dataset)} cascade`);
+      datasets.delete(dataset);
+      for (const known of kinds.keys())
+        if (known.startsWith(`${dataset}.`)) [metas, kinds].map((map) => map.delete(known));
     },
     close: () => {
       own.closeSync();

@@ -4,6 +4,7 @@ import type { Quotas } from './quotas.ts';
 import type { DatasetMeta, Store } from './store.ts';
 import { SqlError } from './tokens.ts';
 import { duckName, type TableName } from './translate.ts';
+import { pageReply, wireResult } from './values.ts';
 
 /** What the requests about datasets and tables work with. */
 export interface TablePlace {
@@ -75,6 +76,18 @@ export async function tableReply({ store }: TablePlace, name: TableName): Promis
     ...(clustering.length === 0 ? {} : { clustering: { fields: clustering } }),
     labels,
   });
+}
+
+/** tabledata.list */
+export async function tableData(place: TablePlace, name: TableName, asked: URLSearchParams): Promise<Reply> {
+  await tableReply(place, name);
+  const connection = await place.store.connect();
+  try {
+    const result = wireResult(await connection.runAndReadAll(`select * from ${duckName(name)}`));
+    return ok(pageReply(result, asked));
+  } finally {
+    connection.closeSync();
+  }
 }
 
 /** tables.insert */

@@ -66,3 +66,12 @@ export function wireResult(result: DuckDBResultReader): WireResult {
       })),
   };
 }
+
+/** A page of rows, as they are asked for. */
+export function pageReply(result: WireResult, asked: URLSearchParams): object {
+  const from = Number(asked.get('pageToken') ?? 0);
+  const most = Number(asked.get('maxResults') ?? 1000);
+  const rows = result.rows(asked.get('formatOptions.useInt64Timestamp') === 'true');
+  const more = from + most < rows.length ? { pageToken: String(from + most) } : {};
+  return { rows: rows.slice(from, from + most), totalRows: String(rows.length), ...more };
+}

@@ -1,0 +1,64 @@
+import type { Row, StateRow, TableIdentity } from '../contract/warehouse.ts';
+import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
+import type { Resource } from './bigquery-client.ts';
+import { count, part } from './bigquery-jobs.ts';
+import { type Place, tableOf } from './bigquery-place.ts';
+import { listed } from './bigquery-rows.ts';
+
+/** Servers that do not list rows answer with one of these; then the engine believes its ledger, or reads. */
+const NO_LISTING = [400, 404, 405, 501];
+
+/** Most rows of state in one answer: one a connection. */
+const PAGE = 1000;
+
+function stateOf(row: Row): StateRow {
+  const text = (name: string): string => String(row[name] ?? '');
+  return {
+    epoch: text('epoch'),
+    seq: Number(row.seq),
+    batch_id: text('batch_id'),
+    recipe: text('recipe'),
+    account: text('account'),
+    updated_at: text('updated_at'),
+  };
+}
+
+/**
+ * The connection's row of `rollcall_state` by listing the table's rows, which is no query and free of charge. Undefined
+ * where the server cannot do that.
+ */
+async function stateRow({ o, api }: Place, table: Resource, connection: string): Promise<StateRow | null | undefined> {
+  const path = `/datasets/${o.dataset}/tables/${STATE.name}/data`;
+  for (let pageToken: unknown, seen = 0; ; ) {
+    const next = typeof pageToken === 'string' ? { pageToken } : {};
+    const qs = { maxResults: PAGE, 'formatOptions.useInt64Timestamp': 'true', ...next };
+    const { status, body } = await api.ask({ path, qs, accept: NO_LISTING });
+    if (status !== 200) return undefined;
+    const rows = listed(part(table, 'schema'), body);
+    const found = rows.find((row) => row.connection === connection);
+    if (found !== undefined) return stateOf(found);
+    seen += rows.length;
+    pageToken = body.pageToken;
+    if (typeof pageToken === 'string' && pageToken !== '') continue;
+    // That nobody has the connection is believed only of a listing that is whole.
+    return table.numRows !== undefined && seen >= count(table, 'numRows') ? null : undefined;
+  }
+}
+
+/** What the tables are by their metadata: free, and up to date as soon as a statement is committed. */
+export async function identityOf(place: Place, connection: string): Promise<TableIdentity | null> {
+  const names = TABLES.map(({ name }) => name);
+  const found = await Promise.all(names.map((name) => tableOf(place.api, place.o.dataset, name)));
+  const tables = new Map<string, Resource>();
+  for (const [i, table] of found.entries()) {
+    if (table === null) return null;
+    tables.set(names[i] ?? '', table);
+  }
+  const of = (name: string): Resource => tables.get(name) ?? {};
+  const made = [USERS, STATE].map(({ name }) => String(of(name).creationTime ?? ''));
+  const rows = of(USERS.name).numRows === undefined ? null : count(of(USERS.name), 'numRows');
+  const beside = [ROLES, TEAMS, REJECTED_RECORDS].map(({ name }) => name);
+  const empty = beside.filter((name) => String(of(name).numRows) === '0');
+  const state = await stateRow(place, of(STATE.name), connection);
+  return { tables: made.join('.'), rows, empty, ...(state === undefined ? {} : { state }) };
+}
