@@ -12,14 +12,20 @@ import { abortError } from '../http/timing.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
 import { BigqueryTrouble, isMissing, isShort, requestTrouble } from './bigquery-trouble.ts';
 
-/** How waits are made; tests make them short. */
+/** How waits are made, and how long an answer may take; tests make them short. */
 export interface Pace {
+  /** An answer to anything but an upload takes no longer, in ms. */
+  readonly limit: number;
   pause(ms: number, signal: AbortSignal): Promise<void>;
   random(): number;
 }
 
 /** The pace of a real process. */
-export const REAL_PACE: Pace = { pause: (ms, signal) => sleep(ms, undefined, { signal }), random: Math.random };
+export const REAL_PACE: Pace = {
+  limit: 60_000,
+  pause: (ms, signal) => sleep(ms, undefined, { signal }),
+  random: Math.random,
+};
 
 /** An object of the API's JSON; its members are looked at before they are used. */
 export type Resource = Readonly<Record<string, unknown>>;
@@ -57,8 +63,6 @@ export interface Api {
   poll(n: number): Promise<void>;
 }
 
-/** An answer to anything but an upload takes no longer, in ms. */
-const LIMIT = 60_000;
 /** An upload gets this much more for each MB. */
 const PER_MB = 2_000;
 const ATTEMPTS = 6;
@@ -178,7 +182,8 @@ export async function openApi(o: BigqueryOptions, context: OpenContext, pace: Pa
   };
   const once = async (request: Ask): Promise<Resource> => {
     const { file, method } = request;
-    const limit = file === undefined ? LIMIT : LIMIT + PER_MB * Math.ceil((await stat(file)).size / 1_000_000);
+    const limit =
+      file === undefined ? pace.limit : pace.limit + PER_MB * Math.ceil((await stat(file)).size / 1_000_000);
     try {
       return resourceOf(await within(limit, signal, () => answer(client, request)), method);
     } catch (error) {

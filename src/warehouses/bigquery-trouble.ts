@@ -46,8 +46,8 @@ const CONFLICT =
   /aborted due to concurrent update|could not serialize access|exceeded rate limits|retrying the (job|query) may solve|concurrent (transaction|update|dml)/i;
 
 /** A job that failed for a reason that passes: another job with a new id may succeed. */
-export function isPassing({ reason, message }: TroubleFacts): boolean {
-  return JOB_REASON.has(reason) || CONFLICT.test(message);
+export function isPassing({ status, reason, message }: TroubleFacts): boolean {
+  return status === null && (JOB_REASON.has(reason) || CONFLICT.test(message));
 }
 
 /** Something is not there. Just after it was made that may not be the last word. */
