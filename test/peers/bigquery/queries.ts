@@ -4,8 +4,8 @@ import type { Quotas } from './quotas.ts';
 import { readScript, type Step } from './script.ts';
 import { dryRun, type Ground, runStatement } from './statements.ts';
 import type { Store } from './store.ts';
-import { SqlError, tokenize } from './tokens.ts';
-import { text, translate } from './translate.ts';
+import { isWord, SqlError, type Token, tokenize } from './tokens.ts';
+import { type Around, duckName, type TableName, text, translate } from './translate.ts';
 import { type WireResult, wireResult } from './values.ts';
 
 /** A query job as it was asked for; the API's own names. */
@@ -107,18 +107,37 @@ async function steps(run: Run, all: readonly Step[]): Promise<boolean> {
   return true;
 }
 
-const readsTables = (sql: string): boolean => /\b(from|join|merge|update)\b/i.test(sql);
+/** Statements of a script, those of its branches too. */
+function statementsOf(all: readonly Step[]): (readonly Token[])[] {
+  return all.flatMap((step) => {
+    if (step.kind === 'statement') return [step.tokens];
+    return step.kind === 'if' ? step.branches.flatMap((branch) => statementsOf(branch.steps)) : [];
+  });
+}
 
-/** Bytes that the peer counts a query for. */
-async function bytesOf(place: QueryPlace, sql: string): Promise<number> {
-  if (!readsTables(sql)) return 0;
-  let rows = 0;
-  for (const quoted of new Set(sql.match(/`[^`]+`/g) ?? [])) {
-    const [table = '', dataset = '', ...project] = quoted.slice(1, -1).split('.').toReversed();
-    const name = { dataset: `${project.toReversed().join('.')}.${dataset}`, table };
-    if (dataset !== '' && (await place.store.kindOf(name)) === 'TABLE') rows += await place.store.count(name);
+/** Tables that a script names; what cannot be translated fails when it is run. */
+function tablesOf(all: readonly Step[], around: Omit<Around, 'bound'>): Map<string, TableName> {
+  const used = new Map<string, TableName>();
+  const note = (name: TableName): void => {
+    used.set(duckName(name), name);
+  };
+  for (const tokens of statementsOf(all)) {
+    try {
+      if (!isWord(tokens[0], 'CREATE', 'ALTER', 'DROP'))
+        translate(tokens, { ...around, bound: () => 'null', used: note });
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+    }
   }
-  return rows * ROW;
+  return used;
+}
+
+/** Bytes that a script reads, as the peer counts them; null where it reads no table. */
+async function bytesOf(place: QueryPlace, all: readonly Step[], around: Omit<Around, 'bound'>): Promise<number | null> {
+  const names = [...tablesOf(all, around).values()];
+  let rows = 0;
+  for (const name of names) if ((await place.store.kindOf(name)) === 'TABLE') rows += await place.store.count(name);
+  return names.length === 0 ? null : rows * ROW;
 }
 
 function groundOf(
@@ -147,9 +166,9 @@ function groundOf(
   return { store: place.store, connection, around, quotas: place.quotas, sandbox: place.sandbox };
 }
 
-async function charge(place: QueryPlace, q: QueryConfiguration): Promise<number> {
-  const bytes = await bytesOf(place, q.query ?? '');
-  const billed = readsTables(q.query ?? '') ? Math.max(LEAST, bytes) : 0;
+/** What is charged for a script; refused where that is more than its limit. */
+function charge(q: QueryConfiguration, bytes: number | null): number {
+  const billed = bytes === null ? 0 : Math.max(LEAST, bytes);
   const limit = Number(q.maximumBytesBilled ?? Number.POSITIVE_INFINITY);
   if (billed <= limit) return billed;
   throw new SqlError(
@@ -166,8 +185,8 @@ export async function runQuery(place: QueryPlace, q: QueryConfiguration): Promis
   try {
     const ground = groundOf(place, q, connection, variables);
     const run: Run = { ground, variables, inTransaction: false, last: none, statements: 0 };
-    const bytes = await charge(place, q);
     const all = readScript(tokenize(q.query ?? ''));
+    const bytes = charge(q, await bytesOf(place, all, ground.around));
     try {
       await steps(run, all);
     } finally {
@@ -194,7 +213,7 @@ export async function estimate(
     const [first] = all;
     if (all.length !== 1 || first?.kind !== 'statement') return { type: 'SCRIPT', bytes: 0 };
     const type = await dryRun(first.tokens, { ...ground, inTransaction: false });
-    return { type, bytes: await bytesOf(place, q.query ?? '') };
+    return { type, bytes: (await bytesOf(place, all, ground.around)) ?? 0 };
   } finally {
     connection.closeSync();
   }
