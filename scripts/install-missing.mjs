@@ -1,14 +1,15 @@
 // Installs what the lockfile names and node_modules lacks, so that every command works in a fresh clone. Runs before
 // the npm scripts, on whatever Node (>= 20) the machine has, with nothing installed yet: no dependencies, plain
-// JavaScript, nothing on stdout.
+// JavaScript, nothing on stdout. An argument names a folder of the checkout that has packages of its own.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const top = fileURLToPath(new URL('..', import.meta.url));
-const pinnedNode = join(top, 'node_modules/node/bin/node');
+const checkout = fileURLToPath(new URL('..', import.meta.url));
+const top = join(checkout, process.argv[2] ?? '');
+const pinnedNode = join(checkout, 'node_modules/node/bin/node');
 
 function packages(file) {
   const path = join(top, file);
