@@ -4,6 +4,7 @@ import { parseJson } from '../http/json.ts';
 import type { Api, Resource } from './bigquery-client.ts';
 import { part } from './bigquery-jobs.ts';
 import { BigqueryTrouble } from './bigquery-trouble.ts';
+import { instant, integer, lowered } from './plain.ts';
 
 /** A column of a result. */
 interface Field {
@@ -31,28 +32,14 @@ function micros(text: string): bigint {
   return BigInt(Math.round(Number(text) * 1_000_000));
 }
 
-/** RFC 3339 with six digits of fraction. */
-function instant(text: string): string {
-  if (/^\d{4}-/.test(text)) return text;
-  const at = micros(text);
-  const fraction = ((at % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  const whole = new Date(Number((at - fraction) / 1000n)).toISOString().slice(0, 19);
-  return `${whole}.${String(fraction).padStart(6, '0')}Z`;
-}
-
-function integer(text: string): number | string {
-  const value = Number(text);
-  return Number.isSafeInteger(value) ? value : text;
-}
-
 const SCALARS: Readonly<Record<string, (text: string) => unknown>> = {
-  INTEGER: integer,
-  INT64: integer,
+  INTEGER: (text) => integer(BigInt(text)),
+  INT64: (text) => integer(BigInt(text)),
   FLOAT: Number,
   FLOAT64: Number,
   BOOLEAN: (text) => text === 'true',
   BOOL: (text) => text === 'true',
-  TIMESTAMP: instant,
+  TIMESTAMP: (text) => (/^\d{4}-/.test(text) ? text : instant(micros(text))),
   JSON: (text): Json => parseJson(text),
 };
 
@@ -76,16 +63,11 @@ function cell(field: Field, value: unknown): unknown {
   return list(value).map((item) => one(field, item.v));
 }
 
-/** Names in lower case, told apart where that makes two the same. */
-function lowered(fields: readonly Field[]): Field[] {
-  const taken = new Set<string>();
-  return fields.map((field) => {
-    const name = field.name.toLowerCase();
-    let free = name;
-    for (let n = 1; taken.has(free); n += 1) free = `${name}_${n}`;
-    taken.add(free);
-    return { ...field, name: free };
-  });
+/** The columns of a result, their names as they are shown. */
+function shown(schema: Resource): Field[] {
+  const fields = fieldsOf(schema);
+  const names = lowered(fields.map(({ name }) => name));
+  return fields.map((field, i) => ({ ...field, name: names[i] ?? field.name }));
 }
 
 function rowOf(fields: readonly Field[], row: Resource): Row {
@@ -95,7 +77,7 @@ function rowOf(fields: readonly Field[], row: Resource): Row {
 
 /** The rows in an answer that does not bring their schema along. */
 export function listed(schema: Resource, answer: Resource): Row[] {
-  const fields = lowered(fieldsOf(schema));
+  const fields = shown(schema);
   return list(answer.rows).map((row) => rowOf(fields, row));
 }
 
@@ -124,7 +106,7 @@ export async function* rowsOf(api: Api, result: Result): AsyncIterable<Row> {
   let read = 0;
   for (let pageToken: string | undefined; ; ) {
     const body = await pageOf(api, result, pageToken);
-    fields ??= lowered(fieldsOf(part(body, 'schema')));
+    fields ??= shown(part(body, 'schema'));
     for (const row of list(body.rows)) {
       read += 1;
       yield rowOf(fields, row);

@@ -142,6 +142,21 @@ describe('commands on BigQuery', () => {
     expect(await query('select count(*) as n from users')).toEqual([{ n: 0 }]);
   });
 
+  test('`query` answers the queries of docs/warehouses/bigquery.md', async () => {
+    const { home, query } = await place();
+    await home.sync();
+    const text = readFileSync(new URL('../../docs/warehouses/bigquery.md', import.meta.url), 'utf8');
+    const queries = [...text.matchAll(/^```googlesql\n([\s\S]*?)^```$/gm)].map(([, sql = '']) => sql);
+    const answers = await Promise.all(queries.map(query));
+    expect(answers.map((rows) => Object.keys(rows[0] ?? {}))).toEqual([
+      ['run_id', 'started_at', 'bytes_billed', 'slot_ms', 'jobs'],
+      ['recorded_at', 'connection', 'op', 'name', 'email'],
+      expect.any(Array),
+      ['name', 'slug'],
+    ]);
+    expect(Number(answers[0]?.[0]?.bytes_billed)).toBeGreaterThan(0);
+  });
+
   test('`grants` prints commands for the configured names, and words to replace without a config', async () => {
     const { home } = await place();
     const { stdout } = await home.run(['grants', 'bigquery']);

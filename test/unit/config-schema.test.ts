@@ -71,6 +71,21 @@ describe('the example', () => {
     expect(keys(at(shown, 'warehouse'))).toEqual(keys(duckdb));
   });
 
+  it.each([['bigquery', ['credentials_file']]])('shows every setting of %s beside it', async (name, instead) => {
+    const blocks = example.matchAll(/(?:^#> .*\n)+/gm);
+    const texts = [...blocks].map(([block]) => block.replaceAll(/^#> /gm, ''));
+    const text = texts.find((block) => block.includes(`type: ${name}\n`)) ?? '';
+    const schema = jsonSchema({ sources, warehouses });
+    const variants = at(schema, 'properties', 'warehouse', 'oneOf');
+    const variant = Array.isArray(variants) ? variants.find((one) => at(one, 'title') === name) : undefined;
+    expect(keys(at(parse(text), 'warehouse'))).toEqual(keys(at(variant, 'properties')));
+    // Of settings that exclude each other one is left out.
+    const lines = text.split('\n').filter((line) => !instead.some((setting) => line.includes(` ${setting}:`)));
+    const cwd = folderWith({ 'rollcall.yaml': `${lines.join('\n')}\nconnections: {}\n` });
+    const config = await loadConfig({ cwd, env: { ...env, BIGQUERY_TOKEN: 'test-token' } });
+    expect(config.warehouse.warehouse.name).toBe(name);
+  });
+
   it('names the schema that lies beside it', () => {
     expect(example.split('\n')[0]).toBe('# yaml-language-server: $schema=./rollcall.schema.json');
   });

@@ -64,6 +64,11 @@ async function answer(api: Api, asked: Asked): Promise<Reply> {
   if (kind === 'datasets' && deeper === undefined) {
     if (method === 'POST' && id === undefined) return makeDataset(tables, project, jsonOf(body));
     if (method === 'GET' && id !== undefined) return datasetReply(tables, project, id);
+    if (method === 'DELETE' && id !== undefined) {
+      datasetReply(tables, project, id);
+      await api.store.dropDataset(`${project}.${id}`);
+      return { status: 204, body: null };
+    }
   }
   if (kind === 'datasets' && id !== undefined && deeper === 'tables') {
     const name = { dataset: `${project}.${id}`, table: table ?? '' };

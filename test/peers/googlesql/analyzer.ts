@@ -46,7 +46,23 @@ function catalogue(dataset: string, staging: readonly string[], languageOptions:
     column: columns.map((one) => column(one.name, KINDS[one.type])),
   }));
   const staged = staging.map((name) => ({ name, column: STAGING_COLUMNS.map((one) => column(one, KINDS.text)) }));
-  const table = [...ours, ...staged].map((one, i) => ({ ...one, serializationId: i + 1 }));
+  const plain = TABLES.map(({ name, columns }) => ({
+    name,
+    column: columns.map((one) => column(one.name, KINDS[one.type])),
+  }));
+  // Views, as people name them in queries of their own.
+  const users = plain.find(({ name }) => name === 'users')?.column ?? [];
+  const people = [
+    column('email', KINDS.text),
+    column('name', KINDS.text),
+    column('accounts', KINDS.json),
+    column('account_count', KINDS.integer),
+  ];
+  const views = [
+    { name: 'current_users', column: users },
+    { name: 'people', column: people },
+  ];
+  const table = [...ours, ...staged, ...plain, ...views].map((one, i) => ({ ...one, serializationId: i + 1 }));
   return { name: 'catalogue', table, builtinFunctionOptions: { languageOptions } };
 }
 
