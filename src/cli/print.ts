@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
-import type { Run } from '../contract/run.ts';
+import type { Run, Usage } from '../contract/run.ts';
+import { bytesText } from './bytes.ts';
 
 /** Results go to stdout, one line at a time; everything else goes to stderr. */
 export function print(line: string): void {
@@ -79,6 +80,13 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
+/** What a run used of a warehouse that charges for it. */
+function usageText({ jobs, bytes, bytes_billed, slot_ms }: Usage): string {
+  const parts = [`${bytesText(bytes)} loaded`, bytes_billed > 0 && `${bytesText(bytes_billed)} billed`];
+  const slots = slot_ms > 0 && `${duration(slot_ms)} of slot time`;
+  return `  used: ${[...parts, slots, count(jobs.length, 'job')].filter((part) => part !== false).join(', ')}`;
+}
+
 /** What a run did, in a few lines for a person. */
 export function runText(run: Run): string {
   const { counts, kept } = run;
@@ -96,6 +104,7 @@ export function runText(run: Run): string {
   ];
   if (kept.inactive > 0)
     lines.push(`  ${count(kept.inactive, 'row')} kept as inactive: no longer listed, still found by id`);
+  if (run.usage !== null) lines.push(usageText(run.usage));
   for (const warning of run.warnings) lines.push(`  note: ${warning}`);
   if (counts.rejected > 0) lines.push(`  see why: select * from rejected_records`);
   if (run.error !== null) lines.push(`  ${run.error.message}`);

@@ -1,5 +1,5 @@
 import type { Dialect } from '../contract/dialect.ts';
-import type { Script, Statement, StateRow } from '../contract/warehouse.ts';
+import type { Row, Script, Statement, StateRow } from '../contract/warehouse.ts';
 import { STATE, USERS } from './tables.ts';
 
 /** The connection's row of `rollcall_state`. */
@@ -9,6 +9,19 @@ export function readState(d: Dialect, connection: string): Statement {
   return {
     sql: `select ${columns}, ${updated} from ${d.table(STATE.name)} where ${d.name('connection')} = ?`,
     params: [connection],
+  };
+}
+
+/** A row of `rollcall_state` as it was read. */
+export function stateRowOf(row: Row): StateRow {
+  const text = (key: string): string => String(row[key] ?? '');
+  return {
+    epoch: text('epoch'),
+    seq: Number(row.seq),
+    batch_id: text('batch_id'),
+    recipe: text('recipe'),
+    account: text('account'),
+    updated_at: text('updated_at'),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Dialect } from '../contract/dialect.ts';
 import type { LedgerFacts } from '../contract/journal.ts';
 import type { Session, StateRow, TableIdentity } from '../contract/warehouse.ts';
-import { readState } from '../sql/state.ts';
+import { readState, stateRowOf } from '../sql/state.ts';
 import { sameTables } from './losses.ts';
 
 /** The connection's row of `rollcall_state`: with the identity where that is free, else read. */
@@ -13,16 +13,7 @@ export async function stateOf(
 ): Promise<StateRow | null> {
   if (identity.state !== undefined) return identity.state;
   const [row] = await Array.fromAsync(session.read(readState(d, connection)));
-  if (row === undefined) return null;
-  const text = (key: string): string => String(row[key] ?? '');
-  return {
-    epoch: text('epoch'),
-    seq: Number(row.seq),
-    batch_id: text('batch_id'),
-    recipe: text('recipe'),
-    account: text('account'),
-    updated_at: text('updated_at'),
-  };
+  return row === undefined ? null : stateRowOf(row);
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Row, StateRow, TableIdentity } from '../contract/warehouse.ts';
+import type { StateRow, TableIdentity } from '../contract/warehouse.ts';
+import { stateRowOf } from '../sql/state.ts';
 import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
 import type { Resource } from './bigquery-client.ts';
 import { count, part } from './bigquery-jobs.ts';
@@ -10,18 +11,6 @@ const NO_LISTING = [400, 404, 405, 501];
 
 /** Most rows of state in one answer: one a connection. */
 const PAGE = 1000;
-
-function stateOf(row: Row): StateRow {
-  const text = (name: string): string => String(row[name] ?? '');
-  return {
-    epoch: text('epoch'),
-    seq: Number(row.seq),
-    batch_id: text('batch_id'),
-    recipe: text('recipe'),
-    account: text('account'),
-    updated_at: text('updated_at'),
-  };
-}
 
 /**
  * The connection's row of `rollcall_state` by listing the table's rows, which is no query and free of charge. Undefined
@@ -36,7 +25,7 @@ async function stateRow({ o, api }: Place, table: Resource, connection: string):
     if (status !== 200) return undefined;
     const rows = listed(part(table, 'schema'), body);
     const found = rows.find((row) => row.connection === connection);
-    if (found !== undefined) return stateOf(found);
+    if (found !== undefined) return stateRowOf(found);
     seen += rows.length;
     pageToken = body.pageToken;
     if (typeof pageToken === 'string' && pageToken !== '') continue;

@@ -32,9 +32,11 @@ function micros(text: string): bigint {
   return BigInt(Math.round(Number(text) * 1_000_000));
 }
 
+const whole = (text: string): number | string => (/^-?\d+$/.test(text) ? integer(BigInt(text)) : Number(text));
+
 const SCALARS: Readonly<Record<string, (text: string) => unknown>> = {
-  INTEGER: (text) => integer(BigInt(text)),
-  INT64: (text) => integer(BigInt(text)),
+  INTEGER: whole,
+  INT64: whole,
   FLOAT: Number,
   FLOAT64: Number,
   BOOLEAN: (text) => text === 'true',
