@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe } from 'node:diagnostics_channel';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ClientRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,8 +41,10 @@ export interface Ask {
   readonly file?: string;
   /** What it names was made a moment ago: "not found" may not be the last word. */
   readonly fresh?: boolean;
-  /** Statuses that are an answer here and no trouble. */
+  /** Statuses that are an answer here and no trouble, where the API itself gave it. */
   readonly accept?: readonly number[];
+  /** Statuses that are, whoever gave it: a server may not know this request at all. */
+  readonly acceptAny?: readonly number[];
 }
 
 /** An answer, and the how-manieth attempt it is of: from the second on an earlier one may have arrived unheard. */
@@ -68,6 +70,8 @@ const PER_MB = 2_000;
 const ATTEMPTS = 6;
 const BASE = 500;
 const CAP = 16_000;
+/** A server that asks to wait longer is asked by a later run, in ms. */
+const LONGEST = 60_000;
 
 /** The client cannot be told to stop; so its requests are seen as Node makes them, each by the call that it is made for. */
 const making = new AsyncLocalStorage<Set<ClientRequest>>();
@@ -103,7 +107,9 @@ async function within<T>(ms: number, signal: AbortSignal, call: () => Promise<T>
 
 function answer(client: BigQuery, { method = 'GET', path, qs, json, file }: Ask): Promise<unknown> {
   return new Promise((resolve, reject) => {
+    let media: ReadStream | null = null;
     const done = (error: Error | null, body?: unknown): void => {
+      media?.destroy();
       if (error === null || error === undefined) resolve(body);
       else reject(error);
     };
@@ -114,7 +120,7 @@ function answer(client: BigQuery, { method = 'GET', path, qs, json, file }: Ask)
       );
       return;
     }
-    const media = createReadStream(file).on('error', reject);
+    media = createReadStream(file).on('error', reject);
     const parts = [
       { 'Content-Type': 'application/json', body: JSON.stringify(json) },
       { 'Content-Type': 'application/octet-stream', body: media },
@@ -124,11 +130,20 @@ function answer(client: BigQuery, { method = 'GET', path, qs, json, file }: Ask)
   });
 }
 
+/** The status that an error is an answer with; null where it is trouble. */
+function accepted({ accept = [], acceptAny = [] }: Ask, error: unknown): number | null {
+  if (!(error instanceof BigqueryTrouble)) return null;
+  const { status, foreign = false } = error.facts;
+  const known = status !== null && (acceptAny.includes(status) || (accept.includes(status) && !foreign));
+  return known ? status : null;
+}
+
 /** An answer without the shape of one is none: a proxy's page, an empty body where there must be one. */
 function resourceOf(body: unknown, method: Ask['method']): Resource {
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return { ...body };
   if (method === 'DELETE') return {};
-  throw new BigqueryTrouble({ status: 502, reason: '', message: 'the answer is not what the BigQuery API answers' });
+  const message = 'the answer is not what the BigQuery API answers';
+  throw new BigqueryTrouble({ status: 502, reason: '', message, foreign: true });
 }
 
 async function clientOf(o: BigqueryOptions): Promise<BigQuery> {
@@ -175,8 +190,8 @@ const LAST_WORDS = 20_000;
 export async function openApi(o: BigqueryOptions, context: OpenContext, pace: Pace = REAL_PACE): Promise<Api> {
   const client = await cached(o);
   const signal = context.signal.aborted ? AbortSignal.timeout(LAST_WORDS) : context.signal;
-  const backOff = async (n: number, reason: string): Promise<void> => {
-    const ms = Math.round(pace.random() * Math.min(CAP, BASE * 2 ** n));
+  const backOff = async (n: number, reason: string, said?: number): Promise<void> => {
+    const ms = said ?? Math.round(pace.random() * Math.min(CAP, BASE * 2 ** n));
     context.waiting(ms, reason);
     await pace.pause(ms, signal);
   };
@@ -197,8 +212,8 @@ export async function openApi(o: BigqueryOptions, context: OpenContext, pace: Pa
       try {
         return { status: 200, body: await once(request), attempt };
       } catch (error) {
-        const status = error instanceof BigqueryTrouble ? error.facts.status : null;
-        if (status === null || request.accept?.includes(status) !== true) throw error;
+        const status = accepted(request, error);
+        if (status === null) throw error;
         return { status, body: {}, attempt };
       }
     };
@@ -210,7 +225,8 @@ export async function openApi(o: BigqueryOptions, context: OpenContext, pace: Pa
         if (!(error instanceof BigqueryTrouble)) return false;
         const { facts } = error;
         if (!isShort(facts) && !(request.fresh === true && isMissing(facts))) return false;
-        await backOff(attempt, `BigQuery: ${facts.message}`);
+        if ((facts.waitMs ?? 0) > LONGEST) return false;
+        await backOff(attempt, `BigQuery: ${facts.message}`, facts.waitMs);
         return true;
       },
     });

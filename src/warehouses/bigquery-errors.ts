@@ -120,5 +120,10 @@ function verdict(o: BigqueryOptions, facts: TroubleFacts, step: string): Verdict
 export function explained(o: BigqueryOptions, error: unknown, step: string): unknown {
   if (error instanceof RollcallError || isAbort(error) || !(error instanceof BigqueryTrouble)) return error;
   const [kind, message] = verdict(o, error.facts, step);
-  return new RollcallError(kind, message, { step, cause: error });
+  const { waitMs } = error.facts;
+  return new RollcallError(kind, message, {
+    step,
+    cause: error,
+    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+  });
 }

@@ -21,7 +21,7 @@ async function stateRow({ o, api }: Place, table: Resource, connection: string):
   for (let pageToken: unknown, seen = 0; ; ) {
     const next = typeof pageToken === 'string' ? { pageToken } : {};
     const qs = { maxResults: PAGE, 'formatOptions.useInt64Timestamp': 'true', ...next };
-    const { status, body } = await api.ask({ path, qs, accept: NO_LISTING });
+    const { status, body } = await api.ask({ path, qs, acceptAny: NO_LISTING });
     if (status !== 200) return undefined;
     const rows = listed(part(table, 'schema'), body);
     const found = rows.find((row) => row.connection === connection);

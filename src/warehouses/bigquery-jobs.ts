@@ -1,6 +1,6 @@
 import type { Usage } from '../contract/run.ts';
 import type { Api, Resource } from './bigquery-client.ts';
-import { BigqueryTrouble, isMissing, isPassing, jobTrouble } from './bigquery-trouble.ts';
+import { BigqueryTrouble, isConflict, isMissing, isPassing, jobTrouble } from './bigquery-trouble.ts';
 
 /** What is to be done by a job. */
 export interface JobRequest {
@@ -25,8 +25,9 @@ export interface Job {
   readonly statistics: Resource;
 }
 
-/** So many attempts of one job fail before it is given up. */
+/** So many attempts of one job fail before it is given up; more where others are at work on the same tables. */
 const ATTEMPTS = 8;
+const CONFLICTS = 20;
 /** So many ids that other processes used are passed over. */
 const TAKEN = 100;
 /** Clocks of two machines differ by less than this, in ms. */
@@ -118,7 +119,8 @@ interface Tried {
 
 /** Decides what follows a failed attempt: throws, or returns when it is time for the next. */
 async function recover(api: Api, request: JobRequest, error: unknown, failed: number): Promise<void> {
-  if (!(error instanceof BigqueryTrouble) || failed >= ATTEMPTS) throw error;
+  if (!(error instanceof BigqueryTrouble)) throw error;
+  if (failed >= (isConflict(error.facts) ? CONFLICTS : ATTEMPTS)) throw error;
   const missing = isMissing(error.facts) && request.heal !== undefined;
   if (missing) await request.heal?.(error);
   else if (!isPassing(error.facts)) throw error;

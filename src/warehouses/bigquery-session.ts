@@ -35,6 +35,20 @@ async function run(place: Place, statements: readonly Statement[]): Promise<void
   place.fresh = true;
 }
 
+/** Transactions of one process, one after the other: BigQuery cancels one of two that change the same table. */
+const turns = new WeakMap<BigqueryOptions, Promise<unknown>>();
+
+function inTurn<T>(o: BigqueryOptions, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(o) ?? Promise.resolve();
+  // Whether the one before succeeded is its own caller's concern.
+  const mine = before.then(work, work);
+  turns.set(
+    o,
+    mine.catch(() => undefined),
+  );
+  return mine;
+}
+
 async function transact(place: Place, script: Script): Promise<'done' | 'fenced'> {
   place.counted += 1;
   try {
@@ -76,7 +90,11 @@ function session(place: Place): Session {
       return told('stage the batch', loadFile(place, file));
     },
     unstage: (staging) => told('drop the staging table', dropStaging(place, staging)),
-    transact: (script) => told('apply the batch', transact(place, script)),
+    transact: (script) =>
+      told(
+        'apply the batch',
+        inTurn(o, () => transact(place, script)),
+      ),
     read: (query, limits = {}) => read(place, query, limits),
     estimate: (query) => told('estimate the query', estimated(place, query)),
     statements: () => place.counted,

@@ -1,3 +1,5 @@
+import { serverWait } from '../http/retry-after.ts';
+
 /** What went wrong with one request or one job, as far as BigQuery told. */
 export interface TroubleFacts {
   /** Status of the HTTP answer; null when there was no answer, or when a job failed. */
@@ -5,6 +7,10 @@ export interface TroubleFacts {
   /** BigQuery's own word, such as `rateLimitExceeded`; empty when it has none. */
   readonly reason: string;
   readonly message: string;
+  /** An answer that the API did not give: a page of a proxy or gateway. */
+  readonly foreign?: boolean;
+  /** How long the server asks to wait, in ms. */
+  readonly waitMs?: number;
 }
 
 /** A request or a job that failed. Stays within this warehouse: `explained` makes it an error for a person. */
@@ -27,7 +33,8 @@ const SHORT_REASON: ReadonlySet<string> = new Set([
 ]);
 
 /** The same request may succeed in a moment: the network, the server, or too many requests at once. */
-export function isShort({ status, reason, message }: TroubleFacts): boolean {
+export function isShort({ status, reason, message, foreign = false }: TroubleFacts): boolean {
+  if (foreign) return true;
   if (status === null && reason === '') return !/credential|invalid_grant|ENOENT/i.test(message);
   return (status !== null && SHORT_STATUS.has(status)) || SHORT_REASON.has(reason);
 }
@@ -44,6 +51,9 @@ const JOB_REASON: ReadonlySet<string> = new Set([
 /** Conflicts with another transaction have no reason of their own. */
 const CONFLICT =
   /aborted due to concurrent update|could not serialize access|exceeded rate limits|retrying the (job|query) may solve|concurrent (transaction|update|dml)/i;
+
+/** Another transaction changed the same table at the same time. */
+export const isConflict = ({ status, message }: TroubleFacts): boolean => status === null && CONFLICT.test(message);
 
 /** A job that failed for a reason that passes: another job with a new id may succeed. */
 export function isPassing({ status, reason, message }: TroubleFacts): boolean {
@@ -63,15 +73,33 @@ interface Told {
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+/** The client's ApiError, or an error of the network or of the credentials. */
+interface Thrown {
+  readonly code?: unknown;
+  readonly errors?: unknown;
+  readonly message?: unknown;
+  readonly response?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> };
+}
+
+/** The API answers with JSON; anything else comes from something in between. */
+function isForeign(body: unknown): boolean {
+  return typeof body === 'string' && !body.trimStart().startsWith('{');
+}
+
 /** What the client threw. */
 export function requestTrouble(error: unknown): BigqueryTrouble {
   if (error instanceof BigqueryTrouble) return error;
-  // The client's ApiError, or an error of the network or of the credentials; each part is looked at before it is used.
-  const { code, errors, message } = (error ?? {}) as { code?: unknown; errors?: unknown; message?: unknown };
+  // Each part is looked at before it is used.
+  const { code, errors, message, response } = (error ?? {}) as Thrown;
   const first: Told = Array.isArray(errors) ? (errors[0] ?? {}) : {};
-  const status = typeof code === 'number' ? code : null;
-  const words = text(first.message) || text(message) || String(error);
-  return new BigqueryTrouble({ status, reason: text(first.reason), message: words }, error);
+  // Without an answer there is nothing of the request in the error; with one there may be its token.
+  if (typeof code !== 'number')
+    return new BigqueryTrouble({ status: null, reason: '', message: text(message) || String(error) }, error);
+  const foreign = isForeign(response?.body);
+  const words = foreign ? `${code} from a proxy or gateway and not from the API` : text(first.message) || text(message);
+  const waitMs = serverWait(response?.headers ?? {}, Date.now());
+  const facts = { status: code, reason: text(first.reason), message: words, foreign };
+  return new BigqueryTrouble(waitMs === null ? facts : { ...facts, waitMs });
 }
 
 /** What the status of a finished job says of its failure; null where it succeeded. */

@@ -17,11 +17,12 @@ async function ready(bench: Bench): Promise<Bench> {
   return bench;
 }
 
-const answer = (status: number, reason: string): FaultKind => ({
+const answer = (status: number, reason: string, headers: Readonly<Record<string, string>> = {}): FaultKind => ({
   kind: 'answer',
   status,
   reason,
   message: `said ${reason}`,
+  headers,
 });
 
 describe('a request that fails for a moment', () => {
@@ -44,6 +45,27 @@ describe('a request that fails for a moment', () => {
     expect(jobsOf(bench, '_apply')).toHaveLength(1);
     expect(await roles(bench)).toEqual(['r1']);
     expect(bench.waited.map(({ reason }) => reason.slice(0, 9))).toEqual(['BigQuery:', 'BigQuery:']);
+  });
+
+  test.each([404, 403, 400])('(a gateway’s %i) is no word of the API’s and is asked again', async (status) => {
+    bench.peer.faults.push({ where: asking('GET', /\/tables\/users$/), does: { kind: 'gateway', status } });
+    expect(await (await bench.open('read')).identity('crm')).toMatchObject({ rows: 0 });
+    expect(bench.waited).toHaveLength(1);
+  });
+
+  test('is sent again when the server says, to the millisecond', async () => {
+    const does = answer(429, 'rateLimitExceeded', { 'retry-after': '7' });
+    bench.peer.faults.push({ where: inserting('_apply'), does });
+    expect(await (await bench.open()).transact(addRole(bench, 1), bench.signal.signal)).toBe('done');
+    expect(bench.waited).toMatchObject([{ ms: 7000 }]);
+  });
+
+  test('is not waited for when the server asks for more than a minute', async () => {
+    const does = answer(503, 'backendError', { 'retry-after': '600' });
+    bench.peer.faults.push({ where: inserting('_apply'), does });
+    const failing = (await bench.open()).transact(addRole(bench, 1), bench.signal.signal);
+    await expect(failing).rejects.toMatchObject({ kind: 'transient', retryAfterMs: 600_000 });
+    expect(bench.waited).toEqual([]);
   });
 
   test('waits longer each time, and gives up after six attempts', async () => {
@@ -169,6 +191,40 @@ describe('a job that fails', () => {
     await expect(failing).rejects.toMatchObject({ kind: 'transient' });
     expect(jobsOf(bench, '_apply')).toHaveLength(8);
     bench.peer.faults.splice(0);
+  });
+});
+
+describe('transactions of one process', () => {
+  test('run one after the other, for BigQuery cancels one of two on the same table', async () => {
+    const bench = await ready(await makeBench(await ownPeer({ linger: 0 })));
+    bench.peer.faults.push({ where: inserting('_apply'), times: 3, does: { kind: 'slow', ms: 40 } });
+    let most = 0;
+    const running = (): number => [...bench.peer.jobs.values()].filter(({ state }) => state === 'RUNNING').length;
+    const seen = setInterval(() => {
+      most = Math.max(most, running());
+    }, 5);
+    try {
+      const sessions = await Promise.all([1, 2, 3].map(() => bench.open()));
+      const done = sessions.map((session, i) => session.transact(addRole(bench, i + 1), bench.signal.signal));
+      expect(await Promise.all(done)).toEqual(['done', 'done', 'done']);
+    } finally {
+      clearInterval(seen);
+    }
+    expect(most).toBe(1);
+  });
+
+  test('go on after one that failed', async () => {
+    const bench = await ready(await makeBench(await sharedPeer()));
+    const broken = {
+      ...addRole(bench, 1),
+      steps: [{ sql: 'insert into `acme-project.no.where` (x) select 1', params: [] }],
+    };
+    const session = await bench.open();
+    const [failed, done] = await Promise.allSettled([
+      session.transact(broken, bench.signal.signal),
+      session.transact(addRole(bench, 1, 'e1-1-bb'), bench.signal.signal),
+    ]);
+    expect([failed.status, done]).toEqual(['rejected', { status: 'fulfilled', value: 'done' }]);
   });
 });
 

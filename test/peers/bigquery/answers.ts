@@ -30,12 +30,16 @@ export function errorReply({ status, reason, message }: ApiError): Reply {
 }
 
 /** Writes an answer. */
-export function send(response: ServerResponse, { status, body }: Reply): void {
+export function send(
+  response: ServerResponse,
+  { status, body }: Reply,
+  more: Readonly<Record<string, string>> = {},
+): void {
   if (body === null) {
     response.writeHead(status).end();
     return;
   }
-  response.writeHead(status, { 'content-type': 'application/json; charset=UTF-8' }).end(JSON.stringify(body));
+  response.writeHead(status, { 'content-type': 'application/json; charset=UTF-8', ...more }).end(JSON.stringify(body));
 }
 
 /** Reads a request's body whole. */

@@ -18,7 +18,13 @@ export interface Fault {
 /** What befalls a request, or the job that it inserts. */
 export type FaultKind =
   /** Answers with an error and does nothing. */
-  | { readonly kind: 'answer'; readonly status: number; readonly reason: string; readonly message: string }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Answers with a page of HTML, as a gateway does. */
   | { readonly kind: 'gateway'; readonly status: number }
   /** Cuts the connection before anything is done. */

@@ -100,7 +100,7 @@ function cut(fault: FaultKind | null, response: ServerResponse): boolean {
   if (fault?.kind === 'silent') return true;
   if (fault?.kind === 'reset') response.destroy();
   else if (fault?.kind === 'answer')
-    send(response, errorReply(new ApiError(fault.status, fault.reason, fault.message)));
+    send(response, errorReply(new ApiError(fault.status, fault.reason, fault.message)), fault.headers);
   else if (fault?.kind === 'gateway')
     response.writeHead(fault.status, { 'content-type': 'text/html' }).end('<html><body>Bad gateway</body></html>');
   else return false;
