@@ -1,5 +1,5 @@
 import type { ZodType } from 'zod';
-import type { Dialect } from './dialect.ts';
+import type { ColumnType, Dialect } from './dialect.ts';
 import type { Usage } from './run.ts';
 
 /** A value bound to a `?`. Times travel as text. */
@@ -9,6 +9,11 @@ export type Param = string | number | boolean | null;
 export interface Statement {
   readonly sql: string;
   readonly params: readonly Param[];
+  /** It only adds those columns to a table that are missing: a warehouse that sees for free that none is may leave it out. */
+  readonly adds?: {
+    readonly table: string;
+    readonly columns: readonly { readonly name: string; readonly type: ColumnType }[];
+  };
 }
 
 /** One transaction: the fence must change exactly one row, else nothing of it happens. */

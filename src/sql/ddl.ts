@@ -15,7 +15,8 @@ function create(dialect: Dialect, table: Table): Statement {
 
 /** Adds the columns that a table made by an older version lacks. */
 function widen(dialect: Dialect, table: Table): Statement[] {
-  return dialect.addColumns(table.name, table.columns).map(plain);
+  const adds = { table: table.name, columns: table.columns };
+  return dialect.addColumns(table.name, table.columns).map((sql) => ({ sql, params: [], adds }));
 }
 
 /** Everything that makes the tables and views of design as they should be; each statement may run again and again. */

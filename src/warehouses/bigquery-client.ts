@@ -154,7 +154,7 @@ async function clientOf(o: BigqueryOptions): Promise<BigQuery> {
     });
   }
   const { BigQuery: Client } = await import('@google-cloud/bigquery');
-  const apiEndpoint = (o.api_endpoint ?? 'https://bigquery.googleapis.com').replace(/\/+$/u, '');
+  const apiEndpoint = (o.api_endpoint ?? 'https://bigquery.googleapis.com').replace(/(\/bigquery\/v2)?\/*$/u, '');
   const credentials = keyFilename === undefined ? {} : { keyFilename };
   const authClient = token === undefined ? {} : { authClient: await bearer(token) };
   const settings = { projectId: o.project, apiEndpoint, autoRetry: false, userAgent: 'rollcall' };

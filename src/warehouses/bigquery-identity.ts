@@ -1,15 +1,15 @@
 import type { StateRow, TableIdentity } from '../contract/warehouse.ts';
 import { stateRowOf } from '../sql/state.ts';
-import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
+import { REJECTED_RECORDS, ROLES, STATE, SYNC_RUNS, TABLES, TEAMS, USER_CHANGES, USERS } from '../sql/tables.ts';
 import type { Resource } from './bigquery-client.ts';
 import { count, part } from './bigquery-jobs.ts';
 import { type Place, tableOf } from './bigquery-place.ts';
-import { listed } from './bigquery-rows.ts';
+import { listed, listOf } from './bigquery-rows.ts';
 
 /** Servers that do not list rows answer with one of these; then the engine believes its ledger, or reads. */
 const NO_LISTING = [400, 404, 405, 501];
 
-/** Most rows of state in one answer: one a connection. */
+/** Most rows or tables in one answer. */
 const PAGE = 1000;
 
 /**
@@ -34,6 +34,30 @@ async function stateRow({ o, api }: Place, table: Resource, connection: string):
   }
 }
 
+/** Tables whose loss is noticed by their having no row. */
+const WATCHED = [USER_CHANGES, SYNC_RUNS, ROLES, TEAMS, REJECTED_RECORDS].map(({ name }) => name);
+
+/** Names of a table's columns, from its metadata. */
+export function columnNames(table: Resource): string[] {
+  return listOf(part(table, 'schema').fields).map(({ name }) => String(name));
+}
+
+/** Names of the dataset's views; undefined where the server does not list them. */
+async function viewsOf({ o, api }: Place): Promise<string[] | undefined> {
+  const path = `/datasets/${o.dataset}/tables`;
+  const views: string[] = [];
+  for (let pageToken: unknown; ; ) {
+    const next = typeof pageToken === 'string' ? { pageToken } : {};
+    const { status, body } = await api.ask({ path, qs: { maxResults: PAGE, ...next }, acceptAny: NO_LISTING });
+    if (status !== 200 || !Array.isArray(body.tables)) return undefined;
+    for (const found of listOf(body.tables)) {
+      if (found.type === 'VIEW') views.push(String(part(found, 'tableReference').tableId));
+    }
+    pageToken = body.nextPageToken;
+    if (typeof pageToken !== 'string' || pageToken === '') return views;
+  }
+}
+
 /** What the tables are by their metadata: free, and up to date as soon as a statement is committed. */
 export async function identityOf(place: Place, connection: string): Promise<TableIdentity | null> {
   const names = TABLES.map(({ name }) => name);
@@ -46,8 +70,14 @@ export async function identityOf(place: Place, connection: string): Promise<Tabl
   const of = (name: string): Resource => tables.get(name) ?? {};
   const made = [USERS, STATE].map(({ name }) => String(of(name).creationTime ?? ''));
   const rows = of(USERS.name).numRows === undefined ? null : count(of(USERS.name), 'numRows');
-  const beside = [ROLES, TEAMS, REJECTED_RECORDS].map(({ name }) => name);
-  const empty = beside.filter((name) => String(of(name).numRows) === '0');
-  const state = await stateRow(place, of(STATE.name), connection);
-  return { tables: made.join('.'), rows, empty, ...(state === undefined ? {} : { state }) };
+  const empty = WATCHED.filter((name) => String(of(name).numRows) === '0');
+  const [state, views] = await Promise.all([stateRow(place, of(STATE.name), connection), viewsOf(place)]);
+  const columns = names.flatMap((name) => columnNames(of(name)).map((column) => `${name}.${column}`));
+  return {
+    tables: made.join('.'),
+    rows,
+    empty,
+    ...(state === undefined ? {} : { state }),
+    ...(views === undefined ? {} : { layout: [...columns, ...views] }),
+  };
 }

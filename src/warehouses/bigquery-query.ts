@@ -53,7 +53,8 @@ function costText(bytes: number): string {
   return `reads ${(bytes / MIB).toFixed(1)} MiB, about $${dollars.toFixed(dollars < 0.01 ? 5 : 2)} on demand`;
 }
 
-const READING: ReadonlySet<string> = new Set(['SELECT', '']);
+/** A text that may be a query, where the server does not tell what it is. */
+const QUERY = /^(\s|--[^\n]*\n|#[^\n]*\n|\/\*.*?\*\/)*(select\b|with\b|\()/is;
 
 /** What a query would read, found out by a dry run, which is free. Refuses what does more than read. */
 export async function estimated(place: Place, statement: Statement): Promise<Estimate> {
@@ -67,10 +68,10 @@ export async function estimated(place: Place, statement: Statement): Promise<Est
   const { body } = await api.ask({ method: 'POST', path: '/jobs', json });
   const statistics = part(body, 'statistics');
   const kind = String(part(statistics, 'query').statementType ?? '');
-  if (!READING.has(kind)) {
+  if (kind === '' ? !QUERY.test(statement.sql) : kind !== 'SELECT') {
     throw new RollcallError(
       'config',
-      `\`rollcall query\` only reads, and this is a ${kind}; use the BigQuery console for that`,
+      `\`rollcall query\` only reads, and this is ${kind === '' ? 'none that reads' : `a ${kind}`}; use the BigQuery console for that`,
       { step: 'query' },
     );
   }

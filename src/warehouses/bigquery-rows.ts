@@ -14,11 +14,12 @@ interface Field {
   readonly fields: readonly Field[];
 }
 
-const list = (value: unknown): readonly Resource[] =>
+/** The objects of a list in an answer. */
+export const listOf = (value: unknown): readonly Resource[] =>
   Array.isArray(value) ? value.filter((item): item is Resource => typeof item === 'object' && item !== null) : [];
 
 function fieldsOf(schema: Resource): Field[] {
-  return list(schema.fields).map((field) => ({
+  return listOf(schema.fields).map((field) => ({
     name: String(field.name),
     type: String(field.type),
     repeated: field.mode === 'REPEATED',
@@ -62,7 +63,7 @@ function one(field: Field, value: unknown): unknown {
 
 function cell(field: Field, value: unknown): unknown {
   if (!field.repeated) return one(field, value);
-  return list(value).map((item) => one(field, item.v));
+  return listOf(value).map((item) => one(field, item.v));
 }
 
 /** The columns of a result, their names as they are shown. */
@@ -73,14 +74,14 @@ function shown(schema: Resource): Field[] {
 }
 
 function rowOf(fields: readonly Field[], row: Resource): Row {
-  const cells = list(row.f);
+  const cells = listOf(row.f);
   return Object.fromEntries(fields.map((field, i) => [field.name, cell(field, cells[i]?.v)]));
 }
 
 /** The rows in an answer that does not bring their schema along. */
 export function listed(schema: Resource, answer: Resource): Row[] {
   const fields = shown(schema);
-  return list(answer.rows).map((row) => rowOf(fields, row));
+  return listOf(answer.rows).map((row) => rowOf(fields, row));
 }
 
 /** Where a finished query's rows are. */
@@ -109,7 +110,7 @@ export async function* rowsOf(api: Api, result: Result): AsyncIterable<Row> {
   for (let pageToken: string | undefined; ; ) {
     const body = await pageOf(api, result, pageToken);
     fields ??= shown(part(body, 'schema'));
-    for (const row of list(body.rows)) {
+    for (const row of listOf(body.rows)) {
       read += 1;
       yield rowOf(fields, row);
     }

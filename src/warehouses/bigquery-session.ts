@@ -1,38 +1,41 @@
 import type { Access, OpenContext, Row, Script, Session, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { openApi, type Pace, REAL_PACE } from './bigquery-client.ts';
+import { bigqueryDialect } from './bigquery-dialect.ts';
 import { explained } from './bigquery-errors.ts';
-import { identityOf } from './bigquery-identity.ts';
+import { columnNames, identityOf } from './bigquery-identity.ts';
 import { makeJobs } from './bigquery-jobs.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
-import { findDataset, jobId, ownJobId, type Place } from './bigquery-place.ts';
+import { findDataset, jobId, ownJobId, type Place, tableOf } from './bigquery-place.ts';
 import { estimated, type QueryLimits, runQuery } from './bigquery-query.ts';
 import { rowsOf } from './bigquery-rows.ts';
-import { FENCED, inlined, transactionText } from './bigquery-script.ts';
+import { FENCED, transactionText } from './bigquery-script.ts';
 import { dropStaging, loadFile } from './bigquery-stage.ts';
 import { BigqueryTrouble } from './bigquery-trouble.ts';
 
-/** Least length of a job's text at which another job is begun; a text may have 1 MB. */
-const LONG = 500_000;
-
-/** Statements as few scripts as their length allows: each job takes a second or more, however little it does. */
-function scripts(statements: readonly Statement[]): string[] {
-  const texts: string[] = [];
-  for (const statement of statements) {
-    const line = `${inlined(statement)};\n`;
-    const last = texts.at(-1);
-    if (last === undefined || last.length + line.length > LONG) texts.push(line);
-    else texts[texts.length - 1] = last + line;
-  }
-  return texts;
+/** The statement as it is to be run; null where nothing is left of it: metadata are free, a job is not, and takes a second. */
+async function needed({ o, api }: Place, statement: Statement): Promise<Statement | null> {
+  if (statement.adds === undefined) return statement;
+  const { table, columns } = statement.adds;
+  const found = await tableOf(api, o.dataset, table);
+  if (found === null) return statement;
+  const there = new Set(columnNames(found));
+  const missing = columns.filter(({ name }) => !there.has(name));
+  if (missing.length === 0) return null;
+  const sql = bigqueryDialect(o.project, o.dataset).addColumns(table, missing).join(';\n');
+  return { sql, params: [] };
 }
 
 async function run(place: Place, statements: readonly Statement[]): Promise<void> {
   const { o, access } = place;
   if (access === 'read')
     throw new RollcallError('bug', 'a session opened for reading was asked to write', { step: 'run' });
-  for (const sql of scripts(statements)) await runQuery(place, { sql, params: [] }, ownJobId(o, 'run'));
-  place.fresh = true;
+  for (const statement of statements) {
+    const left = await needed(place, statement);
+    if (left === null) continue;
+    await runQuery(place, left, ownJobId(o, 'run'));
+    place.fresh = true;
+  }
 }
 
 /** Transactions of one process, one after the other: BigQuery cancels one of two that change the same table. */

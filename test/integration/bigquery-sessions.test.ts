@@ -127,7 +127,7 @@ describe('what is asked of metadata', () => {
     expect(await session.identity('crm')).toMatchObject({
       rows: 0,
       state: null,
-      empty: ['roles', 'teams', 'rejected_records'],
+      empty: ['user_changes', 'sync_runs', 'roles', 'teams', 'rejected_records'],
     });
     expect(bench.peer.jobs.size).toBe(before);
     expect(session.statements()).toBe(0);

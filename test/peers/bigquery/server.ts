@@ -15,7 +15,7 @@ import {
 import type { QueryPlace } from './queries.ts';
 import { makeQuotas, UNLIMITED } from './quotas.ts';
 import { makeStore, type Store } from './store.ts';
-import { datasetReply, makeDataset, makeTable, patchTable, tableData, tableReply } from './tables.ts';
+import { datasetReply, makeDataset, makeTable, patchTable, tableData, tableList, tableReply } from './tables.ts';
 
 /** A BigQuery API on loopback, in front of DuckDB in memory. */
 export interface Peer {
@@ -72,6 +72,7 @@ async function answer(api: Api, asked: Asked): Promise<Reply> {
   }
   if (kind === 'datasets' && id !== undefined && deeper === 'tables') {
     const name = { dataset: `${project}.${id}`, table: table ?? '' };
+    if (method === 'GET' && table === undefined) return tableList(tables, name.dataset, url.searchParams);
     if (method === 'GET' && data === 'data') return tableData(tables, name, url.searchParams);
     if (method === 'POST') return makeTable(tables, name, jsonOf(body));
     if (method === 'GET') return tableReply(tables, name);

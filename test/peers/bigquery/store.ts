@@ -28,6 +28,8 @@ export interface Store {
   makeDataset(dataset: DatasetMeta): Promise<void>;
   /** `TABLE` or `VIEW`; null where there is none. A table past its time is dropped. */
   kindOf(name: TableName): Promise<'TABLE' | 'VIEW' | null>;
+  /** Tables and views of a dataset. */
+  list(dataset: string): { readonly table: string; readonly kind: 'TABLE' | 'VIEW' }[];
   /** Remembers that a table or view was made. */
   made(name: TableName, kind: 'TABLE' | 'VIEW'): TableMeta;
   /** When a table was made, and what else is known of it. */
@@ -112,6 +114,10 @@ export async function makeStore(): Promise<Store> {
       await own.run(`create schema ${quote(`${dataset.project}.${dataset.id}`)}`);
     },
     meta,
+    list: (dataset) =>
+      [...kinds].flatMap(([name, kind]) =>
+        name.startsWith(`${dataset}.`) ? [{ table: name.slice(dataset.length + 1), kind }] : [],
+      ),
     made: (name, kind) => {
       kinds.set(key(name), kind);
       return meta(name);

@@ -78,6 +78,21 @@ export async function tableReply({ store }: TablePlace, name: TableName): Promis
   });
 }
 
+/** tables.list */
+export function tableList({ store }: TablePlace, dataset: string, asked: URLSearchParams): Reply {
+  if (!store.datasets.has(dataset)) throw new ApiError(404, 'notFound', `Not found: Dataset ${dataset}`);
+  const [projectId, datasetId] = dataset.split(/\.(?=[^.]*$)/);
+  const all = store.list(dataset).map(({ table, kind }) => ({
+    kind: 'bigquery#table',
+    tableReference: { projectId, datasetId, tableId: table },
+    type: kind,
+  }));
+  const from = Number(asked.get('pageToken') ?? 0);
+  const most = Number(asked.get('maxResults') ?? 50);
+  const more = from + most < all.length ? { nextPageToken: String(from + most) } : {};
+  return ok({ kind: 'bigquery#tableList', tables: all.slice(from, from + most), totalItems: all.length, ...more });
+}
+
 /** tabledata.list */
 export async function tableData(place: TablePlace, name: TableName, asked: URLSearchParams): Promise<Reply> {
   await tableReply(place, name);

@@ -6,9 +6,10 @@ import { sources } from '../../../src/sources/registry.ts';
 import { applyScript, type BatchFacts, inspect } from '../../../src/sql/apply.ts';
 import { readChanges } from '../../../src/sql/changes.ts';
 import { layout } from '../../../src/sql/ddl.ts';
-import { eraseUser, forgetConnection, readTraces, unbindAccount } from '../../../src/sql/forget.ts';
+import { eraseUser, forgetConnection, readRows, readTraces, unbindAccount } from '../../../src/sql/forget.ts';
 import { readLastChanges, readRejected } from '../../../src/sql/quarantine.ts';
 import { writeRefs } from '../../../src/sql/refs.ts';
+import { countSurplus, refillColumns, removeSurplus } from '../../../src/sql/repair.ts';
 import { readLostRows, restoreUsers } from '../../../src/sql/restore.ts';
 import { writeRuns } from '../../../src/sql/runs.ts';
 import * as state from '../../../src/sql/state.ts';
@@ -98,6 +99,19 @@ const RENDERED: Readonly<Record<string, readonly Statement[]>> = {
   eraseUser: eraseUser(d, 'crm', NASTY),
   forgetConnection: forgetConnection(d, 'crm'),
   readTraces: [readTraces(d, 'crm', NASTY)],
+  readRows: [readRows(d, 'crm')],
+  countSurplus: [countSurplus(d, 'crm')],
+  removeSurplus: removeSurplus(d, 'crm'),
+  refillColumns: ['name', 'seq'].flatMap((column) =>
+    refillColumns(
+      d,
+      [
+        { table: 'users', column },
+        { table: 'rollcall_state', column: 'seq' },
+      ],
+      'e2',
+    ),
+  ),
   unbindAccount: [unbindAccount(d, 'crm')],
   claim: [state.claim(d, { ...CLAIM, from: null }).fence, state.claim(d, { ...CLAIM, from: FROM }).fence],
   countOwners: [state.countOwners(d, 'crm')],
@@ -116,8 +130,8 @@ async function renderers(): Promise<string[]> {
   const modules: object[] = await Promise.all(names.map((name) => import(`../../../src/sql/${name}.ts`)));
   const exported = modules.flatMap((module) => Object.entries(module));
   const functions = exported.filter(([, value]) => typeof value === 'function').map(([name]) => name);
-  // The one that reads a row and renders nothing.
-  return functions.filter((name) => name !== 'stateRowOf');
+  // These render nothing.
+  return functions.filter((name) => !['stateRowOf', 'viewNames', 'lacking'].includes(name));
 }
 
 let analyzer: Analyzer;
