@@ -5,6 +5,7 @@ import type { Resource } from './bigquery-client.ts';
 import { count, part } from './bigquery-jobs.ts';
 import { type Place, tableOf } from './bigquery-place.ts';
 import { listed, listOf } from './bigquery-rows.ts';
+import { isStaging } from './bigquery-stage.ts';
 
 /** Servers that do not list rows answer with one of these; then the engine believes its ledger, or reads. */
 const NO_LISTING = [400, 404, 405, 501];
@@ -39,23 +40,32 @@ const WATCHED = [USER_CHANGES, SYNC_RUNS, ROLES, TEAMS, REJECTED_RECORDS].map(({
 
 /** Names of a table's columns, from its metadata. */
 export function columnNames(table: Resource): string[] {
-  return listOf(part(table, 'schema').fields).map(({ name }) => String(name));
+  return listOf(part(table, 'schema').fields).map(({ name }) => String(name).toLowerCase());
 }
 
-/** Names of the dataset's views; undefined where the server does not list them. */
-async function viewsOf({ o, api }: Place): Promise<string[] | undefined> {
+/** Names of all that is in the dataset; undefined where the server does not list it. */
+async function namesIn({ o, api }: Place): Promise<string[] | undefined> {
   const path = `/datasets/${o.dataset}/tables`;
-  const views: string[] = [];
+  const names: string[] = [];
   for (let pageToken: unknown; ; ) {
     const next = typeof pageToken === 'string' ? { pageToken } : {};
     const { status, body } = await api.ask({ path, qs: { maxResults: PAGE, ...next }, acceptAny: NO_LISTING });
-    if (status !== 200 || !Array.isArray(body.tables)) return undefined;
-    for (const found of listOf(body.tables)) {
-      if (found.type === 'VIEW') views.push(String(part(found, 'tableReference').tableId));
-    }
+    if (status !== 200) return undefined;
+    names.push(...listOf(body.tables).map((found) => String(part(found, 'tableReference').tableId)));
     pageToken = body.nextPageToken;
-    if (typeof pageToken !== 'string' || pageToken === '') return views;
+    if (typeof pageToken !== 'string' || pageToken === '') return names;
   }
+}
+
+/**
+ * Our columns and views as far as the server tells of them; undefined where it does not. One that leaves out all views,
+ * or the columns of a table, has none to tell of: what it does not show is not to be taken for lost.
+ */
+function layoutOf(tables: ReadonlyMap<string, Resource>, listing: readonly string[] | undefined): string[] | undefined {
+  const columns = [...tables].map(([name, table]) => columnNames(table).map((column) => `${name}.${column}`));
+  const views = (listing ?? []).filter((name) => !tables.has(name) && !isStaging(name));
+  if (views.length === 0 || columns.some((own) => own.length === 0)) return undefined;
+  return [...columns.flat(), ...views];
 }
 
 /** What the tables are by their metadata: free, and up to date as soon as a statement is committed. */
@@ -71,13 +81,13 @@ export async function identityOf(place: Place, connection: string): Promise<Tabl
   const made = [USERS, STATE].map(({ name }) => String(of(name).creationTime ?? ''));
   const rows = of(USERS.name).numRows === undefined ? null : count(of(USERS.name), 'numRows');
   const empty = WATCHED.filter((name) => String(of(name).numRows) === '0');
-  const [state, views] = await Promise.all([stateRow(place, of(STATE.name), connection), viewsOf(place)]);
-  const columns = names.flatMap((name) => columnNames(of(name)).map((column) => `${name}.${column}`));
+  const [state, listing] = await Promise.all([stateRow(place, of(STATE.name), connection), namesIn(place)]);
+  const layout = layoutOf(tables, listing);
   return {
     tables: made.join('.'),
     rows,
     empty,
     ...(state === undefined ? {} : { state }),
-    ...(views === undefined ? {} : { layout: [...columns, ...views] }),
+    ...(layout === undefined ? {} : { layout }),
   };
 }

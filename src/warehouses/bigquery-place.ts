@@ -37,6 +37,11 @@ export async function tableOf(api: Api, dataset: string, table: string): Promise
   return status === 404 ? null : body;
 }
 
+/** The resource of a table or dataset that was made a moment ago: waits until BigQuery knows it everywhere. */
+export async function freshOf(api: Api, path: string): Promise<Resource> {
+  return (await api.ask({ path, fresh: true })).body;
+}
+
 async function datasetOf(api: Api, dataset: string): Promise<Resource | null> {
   const { status, body } = await api.ask({ path: `/datasets/${dataset}`, accept: [404] });
   return status === 404 ? null : body;
@@ -47,9 +52,9 @@ async function makeDataset(o: BigqueryOptions, api: Api, datasetId: string): Pro
   const description = 'Users of every system, kept by Rollcall';
   const location = o.location === undefined ? {} : { location: o.location };
   const json = { datasetReference, description, labels: labelsOf(o), ...location };
-  const { status, body } = await api.ask({ method: 'POST', path: '/datasets', json, accept: [409] });
-  // Another process was faster.
-  return status === 409 ? ((await datasetOf(api, datasetId)) ?? {}) : body;
+  // Another process may be faster.
+  await api.ask({ method: 'POST', path: '/datasets', json, accept: [409] });
+  return freshOf(api, `/datasets/${datasetId}`);
 }
 
 const locationOf = ({ location }: Resource): string | undefined =>

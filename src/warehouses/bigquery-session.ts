@@ -6,7 +6,7 @@ import { explained } from './bigquery-errors.ts';
 import { columnNames, identityOf } from './bigquery-identity.ts';
 import { makeJobs } from './bigquery-jobs.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
-import { findDataset, jobId, ownJobId, type Place, tableOf } from './bigquery-place.ts';
+import { findDataset, freshOf, jobId, ownJobId, type Place } from './bigquery-place.ts';
 import { estimated, type QueryLimits, runQuery } from './bigquery-query.ts';
 import { rowsOf } from './bigquery-rows.ts';
 import { FENCED, transactionText } from './bigquery-script.ts';
@@ -17,8 +17,8 @@ import { BigqueryTrouble } from './bigquery-trouble.ts';
 async function needed({ o, api }: Place, statement: Statement): Promise<Statement | null> {
   if (statement.adds === undefined) return statement;
   const { table, columns } = statement.adds;
-  const found = await tableOf(api, o.dataset, table);
-  if (found === null) return statement;
+  // The statement that makes the table came before this one.
+  const found = await freshOf(api, `/datasets/${o.dataset}/tables/${table}`);
   const there = new Set(columnNames(found));
   const missing = columns.filter(({ name }) => !there.has(name));
   if (missing.length === 0) return null;

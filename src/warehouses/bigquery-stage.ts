@@ -8,6 +8,11 @@ const schema: Resource = { fields: STAGING_COLUMNS.map((name) => ({ name, type: 
 
 const HOUR = 3_600_000;
 
+const PREFIX = 'rollcall_stage_';
+
+/** A staging table, by its name. */
+export const isStaging = (name: string): boolean => name.startsWith(PREFIX);
+
 interface TableReference {
   readonly projectId: string;
   readonly datasetId: string;
@@ -19,7 +24,7 @@ export function stagingOf({ o }: Place, batch_id: string): TableReference {
   return {
     projectId: o.project,
     datasetId: o.staging_dataset ?? o.dataset,
-    tableId: `rollcall_stage_${batch_id.replaceAll('-', '_')}`,
+    tableId: `${PREFIX}${batch_id.replaceAll('-', '_')}`,
   };
 }
 
@@ -35,7 +40,7 @@ async function makeStaging({ o, api }: Place, tableReference: TableReference): P
 async function keepExpiry({ o, api }: Place, path: string, table: Resource): Promise<void> {
   if (table.expirationTime !== undefined) return;
   const json = { expirationTime: String(Date.now() + o.staging_hours * HOUR) };
-  await api.ask({ method: 'PATCH', path, json });
+  await api.ask({ method: 'PATCH', path, json, fresh: true });
 }
 
 /** Loads the file into the staging table of its batch and returns the table's quoted name. */

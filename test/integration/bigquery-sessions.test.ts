@@ -10,8 +10,6 @@ import { addRole, type Bench, makeBench, ownPeer, sharedPeer } from '../support/
 const jobsOf = (bench: Bench, part: string): string[] =>
   [...bench.peer.jobs.keys()].filter((id) => id.includes(`${bench.options.dataset}_`) && id.includes(part));
 
-const asked = (bench: Bench): string[] => bench.peer.requests.map(({ method, path }) => `${method} ${path}`);
-
 const context = (bench: Bench) => ({ scratch: '.', signal: bench.signal.signal, waiting: () => undefined });
 
 describe('a staging table', () => {
@@ -115,47 +113,6 @@ describe('a place that is not the US', () => {
       kind: 'config',
       message: expect.stringMatching(/is in EU and not in US/),
     });
-  });
-});
-
-describe('what is asked of metadata', () => {
-  test('is free: no job is made of it', async () => {
-    const bench = await makeBench(await sharedPeer());
-    await bench.prepare();
-    const before = bench.peer.jobs.size;
-    const session = await bench.open('read');
-    expect(await session.identity('crm')).toMatchObject({
-      rows: 0,
-      state: null,
-      empty: ['user_changes', 'sync_runs', 'roles', 'teams', 'rejected_records'],
-    });
-    expect(bench.peer.jobs.size).toBe(before);
-    expect(session.statements()).toBe(0);
-    expect(session.usage?.()).toBeNull();
-  });
-
-  test.each([400, 404, 405, 501])('leaves the state open where rows cannot be listed (%i)', async (status) => {
-    const bench = await makeBench(await sharedPeer());
-    await bench.prepare();
-    const does = { kind: 'answer', status, reason: 'notImplemented', message: 'no such method' } as const;
-    bench.peer.faults.push({ where: asking('GET', /\/data$/), does });
-    expect(await (await bench.open('read')).identity('crm')).not.toHaveProperty('state');
-  });
-
-  test('tells tables that were made anew from those that were there', async () => {
-    const bench = await makeBench(await sharedPeer());
-    await bench.prepare();
-    const before = await (await bench.open('read')).identity('crm');
-    await bench.peer.store.drop({ dataset: `acme-project.${bench.options.dataset}`, table: 'users' });
-    expect(await (await bench.open('read')).identity('crm')).toBeNull();
-    await bench.prepare();
-    expect((await (await bench.open('read')).identity('crm'))?.tables).not.toBe(before?.tables);
-  });
-
-  test('has nothing to say of a dataset that is not there', async () => {
-    const bench = await makeBench(await sharedPeer());
-    await expect(bench.open('read')).rejects.toThrow('there is no dataset');
-    expect(asked(bench).at(-1)).toBe(`GET /datasets/${bench.options.dataset}`);
   });
 });
 
