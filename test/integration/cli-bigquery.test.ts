@@ -121,7 +121,7 @@ describe('commands on BigQuery', () => {
     const asked = await home.run(['query', 'select count(*) as n from users']);
     expect(asked).toMatchObject({ code: 0, stdout: 'n\n-\n120\n' });
     expect(asked.stderr).toMatch(
-      /^reads 0\.0 MiB, about \$0\.00006 on demand\nbilled: 10\.0 MiB; slot time: 120 ms; rollcall_people_read_/,
+      /^reads 0\.0 MiB, about \$0\.00006 on demand\nbilled: 10\.0 MiB; slot time: 120 ms; query rollcall_people_read_/,
     );
     expect((await home.run(['query', 'select count(*) as n from users', '--max-bytes', '1MB'])).code).toBe(3);
     expect((await home.run(['query', 'delete from users where true'])).code).toBe(2);
