@@ -31,6 +31,8 @@ export default defineConfig(({ mode }) => {
       globals: false,
       // Native modules are loaded once a process: threads of one process would share their state.
       pool: 'forks',
+      // Tests that start programs wait for them most of the time.
+      maxWorkers: 3,
       testTimeout: own === undefined ? 30_000 : 120_000,
       hookTimeout: own === undefined ? 30_000 : 120_000,
       allowOnly: false,
