@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Run } from '../src/contract/run.ts';
+import type { Run, Usage } from '../src/contract/run.ts';
 
 /** What a worker counts for Prometheus. */
 export interface Metrics {
@@ -57,6 +57,20 @@ function sampledGauges(registry: Registry, sample: Sampled): void {
   });
 }
 
+/** What a warehouse that bills says it did. */
+function usageCounters(registry: Registry): (connection: string, usage: Usage) => void {
+  const counter = (name: string, help: string): Counter<'connection'> =>
+    new Counter({ name, help, labelNames: ['connection'], registers: [registry] });
+  const bytes = counter('rollcall_warehouse_billed_bytes_total', 'Bytes that the warehouse charges for');
+  const slots = counter('rollcall_warehouse_slot_seconds_total', 'Slot time in seconds');
+  const jobs = counter('rollcall_warehouse_jobs_total', 'Jobs or queries that the warehouse ran');
+  return (connection, usage) => {
+    bytes.inc({ connection }, usage.bytes_billed);
+    slots.inc({ connection }, usage.slot_ms / 1000);
+    jobs.inc({ connection }, usage.jobs.length);
+  };
+}
+
 /** The counters of one worker. */
 export function makeMetrics(sample: Sampled): Metrics {
   const registry = new Registry();
@@ -92,10 +106,12 @@ export function makeMetrics(sample: Sampled): Metrics {
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers,
   });
+  const used = usageCounters(registry);
   sampledGauges(registry, sample);
   return {
     registry,
-    ran: ({ connection, kind, outcome, counts }) => {
+    ran: ({ connection, kind, outcome, counts, usage }) => {
+      if (usage !== null) used(connection, usage);
       runs.inc({ connection, kind, outcome: outcome ?? 'failed' });
       for (const change of CHANGES) if (counts[change] > 0) users.inc({ connection, change }, counts[change]);
     },
