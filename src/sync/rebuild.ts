@@ -5,7 +5,8 @@ import type { Row, Session, Statement, StateRow } from '../contract/warehouse.ts
 import { RollcallError } from '../errors.ts';
 import { countSurplus, removeSurplus } from '../sql/repair.ts';
 import { readLostRows, restoreUsers } from '../sql/restore.ts';
-import { claim, countOwners, countRows, dropClaim, readLastLogged, readLedgerRows } from '../sql/state.ts';
+import { countRows, readLastLogged, readLedgerRows } from '../sql/state.ts';
+import { takeOver } from './claim.ts';
 import type { Deps } from './settings.ts';
 
 /** What is settled before a scan begins. */
@@ -38,45 +39,6 @@ export async function withSession<T>(
   } finally {
     await session?.close();
   }
-}
-
-/** A connection changes hands: from whom (null: nobody), to which epoch, after which batch. */
-interface Taking {
-  readonly from: StateRow | null;
-  readonly epoch: string;
-  readonly seq: number;
-  /** Done in the same transaction. */
-  readonly steps?: readonly Statement[];
-}
-
-/** Nobody else claimed the connection at the same instant, unseen by our transaction as we by theirs. */
-async function isAlone({ deps }: Recovery, session: Session): Promise<boolean> {
-  const query = countOwners(deps.warehouse.dialect, deps.settings.name);
-  const [found] = await Array.fromAsync(session.read(query));
-  return Number(found?.owners) === 1;
-}
-
-/** Makes the connection ours under a new epoch; whoever had it is turned away by the fence from here on. */
-export async function takeOver(r: Recovery, session: Session, { from, epoch, seq, steps = [] }: Taking): Promise<void> {
-  const { settings, warehouse, signal } = r.deps;
-  const now = r.journal.now();
-  // Times only grow, also when the clock was set back and the ledger that knew was lost.
-  const at = from !== null && from.updated_at > now ? from.updated_at : now;
-  const { recipe, account } = r;
-  const script = claim(warehouse.dialect, { connection: settings.name, epoch, recipe, account, at, from, seq });
-  if ((await session.transact({ ...script, steps }, signal)) === 'done') {
-    if (from !== null || warehouse.insertsConflict || (await isAlone(r, session))) return;
-    // Both may see each other and both step back; a later try finds one of them alone.
-    await session.run([dropClaim(warehouse.dialect, settings.name, epoch)]);
-  }
-  throw new RollcallError(
-    'busy',
-    `${settings.name}: another process is taking this connection over at this moment; run again`,
-    {
-      connection: settings.name,
-      step: 'claim the connection',
-    },
-  );
 }
 
 /** How many rows of the connection there are, and the number of their last batch. */

@@ -6,20 +6,11 @@ import { layout, type PlacedColumn } from '../sql/ddl.ts';
 import { refillColumns } from '../sql/repair.ts';
 import { restoreUsers } from '../sql/restore.ts';
 import { addBatch } from './apply.ts';
+import { takeOver } from './claim.ts';
 import { isNewer } from './fingerprint.ts';
 import { rejectLine } from './lines.ts';
 import { dropped, identityToNote, sameTables, tellDropped } from './losses.ts';
-import {
-  differs,
-  type Mismatch,
-  mintEpoch,
-  type Recovery,
-  rebuild,
-  refill,
-  rowsOf,
-  takeOver,
-  withSession,
-} from './rebuild.ts';
+import { differs, type Mismatch, mintEpoch, type Recovery, rebuild, refill, rowsOf, withSession } from './rebuild.ts';
 import { refsLost } from './refs.ts';
 import { promoteIfApplied } from './settle.ts';
 import { believedState, stateOf } from './state.ts';

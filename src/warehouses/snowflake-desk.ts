@@ -38,8 +38,14 @@ async function linkOf(desk: Desk): Promise<Link> {
   return desk.link;
 }
 
-/** Why the same work may succeed when it is done again; null where it may not. */
-function hope(desk: Desk, error: Error): { readonly tries: number; readonly reason: string } | null {
+/** Why the same work may succeed when it is done again, and how often that is tried. */
+export interface Hope {
+  readonly tries: number;
+  readonly reason: string;
+}
+
+/** Null where it may not. */
+function hope(desk: Desk, error: Error): Hope | null {
   if (desk.link?.lost === true)
     return isOver(error)
       ? { tries: TRIES.over, reason: 'the session with Snowflake is over' }
@@ -51,14 +57,19 @@ function hope(desk: Desk, error: Error): { readonly tries: number; readonly reas
 
 /**
  * Does a piece of work that may be done again from its beginning: when the session is lost, in a new one; when too many
- * wait for the same table, later. Throws what it failed with, explained.
+ * wait for the same table, later; and where `hopes` has a reason of its own. Throws what it failed with, explained.
  */
-export async function persist<T>(desk: Desk, step: string, work: (link: Link) => Promise<T>): Promise<T> {
+export async function persist<T>(
+  desk: Desk,
+  step: string,
+  work: (link: Link) => Promise<T>,
+  hopes: (error: Error) => Hope | null = () => null,
+): Promise<T> {
   const { signal, waiting } = desk.context;
   let tries = 0;
   const again = async (error: Error): Promise<boolean> => {
     tries += 1;
-    const hoped = hope(desk, error);
+    const hoped = hope(desk, error) ?? hopes(error);
     if (hoped === null || tries >= hoped.tries) return false;
     const ms = Math.round(Math.random() * Math.min(CAP, BASE * 2 ** tries));
     waiting(ms, hoped.reason);

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Row, Statement, TableIdentity } from '../contract/warehouse.ts';
 import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
-import { type Desk, inTransaction, persist, plain, use } from './snowflake-desk.ts';
+import { type Desk, type Hope, inTransaction, persist, plain, use } from './snowflake-desk.ts';
 import { addedColumn } from './snowflake-dialect.ts';
+import { explain } from './snowflake-errors.ts';
 import { ask, codeOf, describe, type Link } from './snowflake-link.ts';
 import { schemaName } from './snowflake-names.ts';
 
@@ -65,11 +66,23 @@ async function define(desk: Desk, link: Link, statements: readonly Statement[]):
   }
 }
 
+/**
+ * What makes the tables may be done again, and it finds what is there by then: a refusal that nothing explains can come
+ * from another host that makes the same ones at this moment.
+ */
+function madeElsewhere(desk: Desk, error: Error): Hope | null {
+  const isExplained = explain(error, 'prepare the tables', desk.o).kind !== 'bug';
+  return isExplained ? null : { tries: 4, reason: 'another host may be making the same tables' };
+}
+
 /** Runs statements that are not counted: definitions one by one, changes of rows in one transaction. */
 export async function runStatements(desk: Desk, statements: readonly Statement[]): Promise<void> {
   const definitions = statements.filter(isDefinition);
   const changes = statements.filter((statement) => !isDefinition(statement));
-  if (definitions.length > 0) await persist(desk, 'prepare the tables', (link) => define(desk, link, definitions));
+  if (definitions.length > 0) {
+    const prepare = (link: Link): Promise<void> => define(desk, link, definitions);
+    await persist(desk, 'prepare the tables', prepare, (error) => madeElsewhere(desk, error));
+  }
   if (changes.length === 0) return;
   const { counted } = desk;
   await persist(desk, 'write rows', (link) =>
