@@ -77,8 +77,8 @@ export interface Session {
   unstage(staging: string): Promise<void>;
   /** Runs one transaction. `fenced`: the fence did not change one row, and nothing was done. */
   transact(script: Script, signal: AbortSignal): Promise<'done' | 'fenced'>;
-  /** Rows as they arrive. A query that would be charged for more than `maxBytes` fails before it costs anything. */
-  read(query: Statement, limits?: { readonly maxBytes?: number }): AsyncIterable<Row>;
+  /** Rows as they arrive. */
+  read(query: Statement, options?: ReadOptions): AsyncIterable<Row>;
   /** What a query would read, without running it; throws `config` where it does more than read. Absent where reading is free. */
   estimate?(query: Statement): Promise<Estimate>;
   /** Statements so far that loaded, changed or scanned data. */
@@ -88,6 +88,14 @@ export interface Session {
   /** Makes sure that nothing of deleted rows is left in the warehouse's own files; absent where Rollcall has no say in that. */
   scrub?(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What else is said of a query. */
+export interface ReadOptions {
+  /** A query that would be charged for more bytes fails before it costs anything. */
+  readonly maxBytes?: number;
+  /** Told the names of the columns, as rows have them, before the first row; also where there is none. */
+  readonly columns?: (names: readonly string[]) => void;
 }
 
 /** What a query will cost as far as the warehouse can tell before it runs; null where it cannot. */

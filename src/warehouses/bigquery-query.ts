@@ -1,4 +1,4 @@
-import type { Estimate, Statement } from '../contract/warehouse.ts';
+import type { Estimate, ReadOptions, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { TABLES } from '../sql/tables.ts';
 import type { Resource } from './bigquery-client.ts';
@@ -9,9 +9,7 @@ import { restage, stagingOf } from './bigquery-stage.ts';
 import type { BigqueryTrouble } from './bigquery-trouble.ts';
 
 /** Limits of one query. */
-export interface QueryLimits {
-  readonly maxBytes?: number;
-}
+type QueryLimits = Pick<ReadOptions, 'maxBytes'>;
 
 /** A query job's configuration. */
 function configuration({ o }: Place, { sql, params }: Statement, { maxBytes }: QueryLimits, dryRun = false): Resource {

@@ -1,5 +1,5 @@
 import type { Json } from '../contract/json.ts';
-import type { Row } from '../contract/warehouse.ts';
+import type { ReadOptions, Row } from '../contract/warehouse.ts';
 import { parseJson } from '../http/json.ts';
 import type { Api, Resource } from './bigquery-client.ts';
 import { part } from './bigquery-jobs.ts';
@@ -104,12 +104,15 @@ async function pageOf(api: Api, { id, location }: Result, pageToken: string | un
 }
 
 /** The rows of a finished query, page by page. */
-export async function* rowsOf(api: Api, result: Result): AsyncIterable<Row> {
+export async function* rowsOf(api: Api, result: Result, { columns }: ReadOptions = {}): AsyncIterable<Row> {
   let fields: Field[] | null = null;
   let read = 0;
   for (let pageToken: string | undefined; ; ) {
     const body = await pageOf(api, result, pageToken);
-    fields ??= shown(part(body, 'schema'));
+    if (fields === null) {
+      fields = shown(part(body, 'schema'));
+      columns?.(fields.map(({ name }) => name));
+    }
     for (const row of listOf(body.rows)) {
       read += 1;
       yield rowOf(fields, row);

@@ -1,4 +1,4 @@
-import type { Access, OpenContext, Row, Script, Session, Statement } from '../contract/warehouse.ts';
+import type { Access, OpenContext, ReadOptions, Row, Script, Session, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { openApi, type Pace, REAL_PACE } from './bigquery-client.ts';
 import { bigqueryDialect } from './bigquery-dialect.ts';
@@ -7,7 +7,7 @@ import { columnNames, identityOf } from './bigquery-identity.ts';
 import { makeJobs } from './bigquery-jobs.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
 import { findDataset, freshOf, jobId, ownJobId, type Place } from './bigquery-place.ts';
-import { estimated, type QueryLimits, runQuery } from './bigquery-query.ts';
+import { estimated, runQuery } from './bigquery-query.ts';
 import { rowsOf } from './bigquery-rows.ts';
 import { FENCED, transactionText } from './bigquery-script.ts';
 import { dropStaging, loadFile } from './bigquery-stage.ts';
@@ -64,12 +64,12 @@ async function transact(place: Place, script: Script): Promise<'done' | 'fenced'
   }
 }
 
-async function* read(place: Place, query: Statement, limits: QueryLimits): AsyncIterable<Row> {
+async function* read(place: Place, query: Statement, options: ReadOptions): AsyncIterable<Row> {
   const { o, api, location } = place;
   place.counted += 1;
   try {
-    const { id } = await runQuery(place, query, ownJobId(o, 'read'), limits);
-    yield* rowsOf(api, { id, location });
+    const { id } = await runQuery(place, query, ownJobId(o, 'read'), options);
+    yield* rowsOf(api, { id, location }, options);
   } catch (error) {
     throw explained(o, error, 'read');
   }
@@ -98,7 +98,7 @@ function session(place: Place): Session {
         'apply the batch',
         inTurn(o, () => transact(place, script)),
       ),
-    read: (query, limits = {}) => read(place, query, limits),
+    read: (query, options = {}) => read(place, query, options),
     estimate: (query) => told('estimate the query', estimated(place, query)),
     statements: () => place.counted,
     usage: () => (jobs.usage.jobs.length === 0 ? null : { ...jobs.usage, jobs: [...jobs.usage.jobs] }),

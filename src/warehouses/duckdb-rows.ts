@@ -1,5 +1,5 @@
 import type { DuckDBResult, DuckDBValue } from '@duckdb/node-api';
-import type { Row } from '../contract/warehouse.ts';
+import type { ReadOptions, Row } from '../contract/warehouse.ts';
 import { parseJson } from '../http/json.ts';
 import { instant, integer, lowered } from './plain.ts';
 
@@ -19,8 +19,9 @@ function plain(value: DuckDBValue): unknown {
 }
 
 /** Rows of a result as they arrive; JSON columns are parsed. */
-export async function* rowsOf(result: DuckDBResult): AsyncIterable<Row> {
+export async function* rowsOf(result: DuckDBResult, { columns }: ReadOptions = {}): AsyncIterable<Row> {
   const names = lowered(result.columnNames());
+  columns?.(names);
   const json = result.columnTypes().map((type) => type.alias === 'JSON');
   for await (const rows of result.yieldRows()) {
     for (const values of rows) {

@@ -2,7 +2,16 @@ import { randomInt } from 'node:crypto';
 import { existsSync, rmSync, statSync } from 'node:fs';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
-import type { Access, Row, Script, SealedFile, Session, Statement, Warehouse } from '../contract/warehouse.ts';
+import type {
+  Access,
+  ReadOptions,
+  Row,
+  Script,
+  SealedFile,
+  Session,
+  Statement,
+  Warehouse,
+} from '../contract/warehouse.ts';
 import { STAGING_COLUMNS } from '../sql/tables.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
 import { identity } from './duckdb-identity.ts';
@@ -100,10 +109,10 @@ async function stage(h: Handle, file: SealedFile): Promise<string> {
   return name;
 }
 
-async function* read(h: Handle, query: Statement): AsyncIterable<Row> {
+async function* read(h: Handle, query: Statement, options: ReadOptions = {}): AsyncIterable<Row> {
   h.counted += 1;
   try {
-    yield* rowsOf(await h.connection.stream(query.sql, [...query.params]));
+    yield* rowsOf(await h.connection.stream(query.sql, [...query.params]), options);
   } catch (error) {
     throw explain(error, 'read', h.path);
   }
@@ -122,7 +131,7 @@ function session(instance: DuckDBInstance, h: Handle, access: Access): Session {
       await one(h, `drop table if exists ${staging}`, 'drop staging');
     },
     transact: (script) => transact(h, script),
-    read: (query) => read(h, query),
+    read: (query, options) => read(h, query, options),
     statements: () => h.counted,
     scrub: async () => {
       try {

@@ -1,5 +1,5 @@
 import type { Connection, RowStatement, SnowflakeError } from 'snowflake-sdk';
-import type { Row, Statement } from '../contract/warehouse.ts';
+import type { ReadOptions, Row, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { driverConnection } from './snowflake-driver.ts';
 import { loginOptions, type Options } from './snowflake-login.ts';
@@ -150,8 +150,9 @@ export async function begin(link: Link, { sql, params }: Statement, describeOnly
 }
 
 /** Rows of a begun statement as they arrive. Throws where fewer come than were promised: an answer must be whole. */
-export async function* rowsOf(link: Link, statement: RowStatement): AsyncIterable<Row> {
-  const read = rowReader(statement.getColumns() ?? []);
+export async function* rowsOf(link: Link, statement: RowStatement, { columns }: ReadOptions = {}): AsyncIterable<Row> {
+  const { names, read } = rowReader(statement.getColumns() ?? []);
+  columns?.(names);
   const promised = statement.getNumRows();
   const stream = link.requests.during(() => statement.streamRows());
   let late: NodeJS.Timeout | undefined;

@@ -36,8 +36,16 @@ function plain(column: Column, value: unknown): unknown {
   return column.isDate() ? instant(micros).slice(0, 10) : instant(micros);
 }
 
-/** Turns rows of the driver's, in array mode, into ours. */
-export function rowReader(columns: readonly Column[]): (row: readonly unknown[]) => Row {
+/** Names of a result's columns, and what turns the driver's rows, in array mode, into ours. */
+interface RowReader {
+  readonly names: readonly string[];
+  read(row: readonly unknown[]): Row;
+}
+
+export function rowReader(columns: readonly Column[]): RowReader {
   const names = lowered(columns.map((column) => column.getName()));
-  return (row) => Object.fromEntries(columns.map((column, i) => [names[i] ?? '', plain(column, row[i])]));
+  return {
+    names,
+    read: (row) => Object.fromEntries(columns.map((column, i) => [names[i] ?? '', plain(column, row[i])])),
+  };
 }

@@ -1,4 +1,13 @@
-import type { Access, OpenContext, Row, Script, Session, Statement, Warehouse } from '../contract/warehouse.ts';
+import type {
+  Access,
+  OpenContext,
+  ReadOptions,
+  Row,
+  Script,
+  Session,
+  Statement,
+  Warehouse,
+} from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
 import { checkSnowflake } from './snowflake-check.ts';
 import { change, type Desk, inTransaction, leave, persist, readsOnly, usageOf } from './snowflake-desk.ts';
@@ -26,12 +35,12 @@ async function transact(desk: Desk, script: Script): Promise<'done' | 'fenced'> 
   return passed ? 'done' : 'fenced';
 }
 
-async function* read(desk: Desk, query: Statement): AsyncIterable<Row> {
+async function* read(desk: Desk, query: Statement, options: ReadOptions = {}): AsyncIterable<Row> {
   desk.counted += 1;
   const { link, begun } = await persist(desk, 'read', async (one) => ({ link: one, begun: await begin(one, query) }));
   desk.used.jobs.push(begun.getQueryId() ?? '');
   try {
-    yield* rowsOf(link, begun);
+    yield* rowsOf(link, begun, options);
   } catch (error) {
     throw explain(error, 'read', desk.o);
   }
@@ -59,9 +68,9 @@ function reading(desk: Desk, first: Shown | null): Session {
     transact: async () => {
       throw readsOnly('apply the batch');
     },
-    read: async function* (query) {
+    read: async function* (query, options) {
       if (!isReading(query.sql)) throw readsOnly('read');
-      yield* read(desk, query);
+      yield* read(desk, query, options);
     },
     statements: () => desk.counted,
     usage: () => usageOf(desk),
@@ -80,7 +89,7 @@ function writing(desk: Desk): Session {
     },
     unstage: (staging) => dropStaging(desk, staging),
     transact: (script) => transact(desk, script),
-    read: (query) => read(desk, query),
+    read: (query, options) => read(desk, query, options),
   };
 }
 

@@ -134,6 +134,19 @@ describe.each(Object.values(warehouses))('$name: rows that are read', (warehouse
     expect(Object.values(row ?? {})).toEqual(params);
   });
 
+  test('come after the names of their columns, which are told where there is no row too', async () => {
+    const told: (readonly string[])[] = [];
+    const columns = (names: readonly string[]): void => void told.push(names);
+    for (const when of ['1 = 1', '1 = 0']) {
+      const sql = `select n as ${desk.d.name('two')}, n as ${desk.d.name('one')} from (select 1 as n) v where ${when}`;
+      await Array.fromAsync(desk.session().read({ sql, params: [] }, { columns }));
+    }
+    expect(told).toEqual([
+      ['two', 'one'],
+      ['two', 'one'],
+    ]);
+  });
+
   test('a query that fails says so in words, not with a stack', async () => {
     await expect(desk.read('select nothing from nowhere')).rejects.toMatchObject({
       name: 'RollcallError',

@@ -56,6 +56,12 @@ describe('rollcall query', () => {
     expect(stdout).toBe('x,y,z,none,list\n"a,b","say ""hi""","two\nlines",,"[1,2]"\n');
   });
 
+  test('prints the header of a CSV without rows, and columns in their order', async () => {
+    const home = await loaded();
+    expect((await home.run(['query', '--csv', 'select 1 as one, 2 as two where false'])).stdout).toBe('one,two\n');
+    expect((await home.run(['query', '--csv', `select 'b' as x, true as "1"`])).stdout).toBe('x,1\nb,true\n');
+  });
+
   test('prints a table that keeps its lines whatever a name holds', async () => {
     const home = await loaded();
     const sql = "select 'first' || chr(10) || 'second' || chr(27) || '[31m' as name, 3 as n";

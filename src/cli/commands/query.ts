@@ -1,61 +1,11 @@
 import type { Command } from 'commander';
-import type { Row, Session, Statement } from '../../contract/warehouse.ts';
+import type { Session, Statement } from '../../contract/warehouse.ts';
 import { RollcallError } from '../../errors.ts';
 import { bytesText } from '../bytes.ts';
 import { globalsOf } from '../globals.ts';
-import { print, table } from '../print.ts';
+import { asCsv, asJson, asTable, resultOf } from '../query-output.ts';
 import { stopOnSignals } from '../stop.ts';
 import { configOf, openWarehouse } from '../workplace.ts';
-
-/** Rows that a table shows; more are for --json and --csv. */
-const SHOWN = 1000;
-
-function csvCell(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** One JSON array, a row a line, written as rows arrive. */
-async function asJson(rows: AsyncIterable<Row>): Promise<void> {
-  let lead = '[';
-  for await (const row of rows) {
-    process.stdout.write(`${lead}${JSON.stringify(row)}`);
-    lead = ',\n';
-  }
-  print(lead === '[' ? '[]' : ']');
-}
-
-async function asCsv(rows: AsyncIterable<Row>): Promise<void> {
-  let headed = false;
-  for await (const row of rows) {
-    if (!headed) print(Object.keys(row).map(csvCell).join(','));
-    headed = true;
-    print(Object.values(row).map(csvCell).join(','));
-  }
-}
-
-async function asTable(rows: AsyncIterable<Row>): Promise<void> {
-  const shown: Row[] = [];
-  let more = 0;
-  for await (const row of rows) {
-    if (shown.length < SHOWN) shown.push(row);
-    else more += 1;
-  }
-  const first = shown[0];
-  if (first === undefined) {
-    print('no rows');
-    return;
-  }
-  const names = Object.keys(first);
-  print(
-    table(
-      names,
-      shown.map((row) => names.map((name) => row[name])),
-    ),
-  );
-  if (more > 0) print(`… and ${more} more rows (--json or --csv prints all)`);
-}
 
 /** The warehouse's own words about the user's SQL, whole: they point at the place. */
 function sqlError(error: unknown): unknown {
@@ -97,10 +47,10 @@ export async function query(sql: string, options: Asked, command: Command): Prom
     try {
       const asked = { sql, params: [] };
       await tellCost(session, asked, globals.quiet);
-      const rows = session.read(asked, options);
-      if (globals.json) await asJson(rows);
-      else if (options.csv === true) await asCsv(rows);
-      else await asTable(rows);
+      const result = resultOf(session, asked, options.maxBytes);
+      if (globals.json) await asJson(result);
+      else if (options.csv === true) await asCsv(result);
+      else await asTable(result);
       tellUsage(session, globals.quiet);
     } finally {
       await session.close();
