@@ -4,7 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import type { PylonApi } from '../../src/demo/pylon/server.ts';
-import { type Home, isPage, json, makeHome, type Row, type Running, type StartOptions, smallPages } from './cli.ts';
+import {
+  expectTable,
+  type Home,
+  isPage,
+  json,
+  makeHome,
+  type Row,
+  type Running,
+  type StartOptions,
+  smallPages,
+} from './cli.ts';
 
 // Workers start as processes, and locks of the dead run out by the clock: these tests are slow where a machine is.
 vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
@@ -114,4 +124,18 @@ export async function startWorkerIn(
 export async function stopWorker(worker: WorkerProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
   worker.child.kill(signal);
   return (await worker.ended).code;
+}
+
+/** The worker ended a run well. */
+export const endedOk = (worker: WorkerProcess): boolean =>
+  worker.log('run ended').some(({ outcome }) => outcome === 'ok');
+
+/** No user loaded twice, none lost: one insert each, and the table as the source has it. */
+export async function expectExact(home: Home): Promise<void> {
+  await expectTable(home);
+  const [log] = await home.rows(
+    "select count(*) as n, count(distinct user_id) as users from user_changes where op = 'insert'",
+  );
+  expect(log?.n).toBe(log?.users);
+  expect(log?.n).toBe(home.api.world.users().length);
 }
