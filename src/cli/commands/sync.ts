@@ -11,7 +11,6 @@ import { dryRunText, print, runObject, runText } from '../print.ts';
 import { type Stop, stopOnSignals } from '../stop.ts';
 import { view } from '../terminal.ts';
 import { chosen, configOf, connectionOf, depsOf } from '../workplace.ts';
-import { keepYoungSpaceSmall } from '../young-space.ts';
 
 /** What all runs of one command share. */
 interface Asked {
@@ -60,7 +59,6 @@ function worst(codes: readonly number[]): number {
 }
 
 async function runAll(connections: readonly Connection[], asked: Asked, dry: boolean): Promise<number> {
-  keepYoungSpaceSmall();
   const codes: number[] = [];
   for (const connection of connections) {
     if (asked.stop.signal.aborted) break;
