@@ -6,6 +6,8 @@ import { BigqueryTrouble, isConflict, isMissing, isPassing, jobTrouble } from '.
 export interface JobRequest {
   /** Begins the job's id; the number of the attempt ends it. The same work has the same id in every process. */
   readonly id: string;
+  /** No other process knows the id: whoever has taken it is this one, whatever the clocks say. */
+  readonly own?: boolean;
   readonly configuration: Resource;
   readonly location: string | undefined;
   /** A file to load. */
@@ -69,7 +71,7 @@ interface Inserted {
 
 /** Inserts a job. Where its answer was lost, the next attempt finds the id taken: by itself. */
 async function insert(api: Api, request: JobRequest, id: string, projectId: string): Promise<Inserted> {
-  const { configuration, location, file } = request;
+  const { configuration, location, file, own = false } = request;
   const begun = Date.now();
   const json = { jobReference: { projectId, jobId: id, ...referring(location) }, configuration };
   const upload = file === undefined ? {} : { file };
@@ -77,7 +79,7 @@ async function insert(api: Api, request: JobRequest, id: string, projectId: stri
   if (sent.status !== 409) return { job: sent.body, ours: true };
   const job = await look(api, request, id);
   const made = count(part(job, 'statistics'), 'creationTime');
-  return { job, ours: sent.attempt > 1 && made >= begun - SKEW };
+  return { job, ours: own || (sent.attempt > 1 && made >= begun - SKEW) };
 }
 
 /** Adds what a finished job used. */

@@ -25,11 +25,25 @@ export interface Place {
 /** Labels of everything that Rollcall makes, so that the bill can be split by them. */
 export const labelsOf = (o: BigqueryOptions): Resource => ({ application: 'rollcall', ...o.labels });
 
-/** Beginning of a job's id: dataset and work; ids are unique in a project for months. */
-export const jobId = (o: BigqueryOptions, work: string): string => `rollcall_${o.dataset}_${work}`;
+/** How a job is called. */
+export interface JobName {
+  /** Beginning of its id: dataset and work; ids are unique in a project for months. */
+  readonly id: string;
+  /** No other process will look for it. */
+  readonly own: boolean;
+}
 
-/** Beginning of the id of a job that no other process will look for. */
-export const ownJobId = (o: BigqueryOptions, work: string): string => jobId(o, `${work}_${randomUUID()}`);
+/** The name of work that a later process finds again. */
+export const jobName = (o: BigqueryOptions, work: string): JobName => ({
+  id: `rollcall_${o.dataset}_${work}`,
+  own: false,
+});
+
+/** The name of a job of this process alone. */
+export const ownJobName = (o: BigqueryOptions, work: string): JobName => ({
+  ...jobName(o, `${work}_${randomUUID()}`),
+  own: true,
+});
 
 /** A table's resource; null when it, or its dataset, is not there. Metadata: free. */
 export async function tableOf(api: Api, dataset: string, table: string): Promise<Resource | null> {

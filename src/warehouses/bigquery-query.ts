@@ -3,7 +3,7 @@ import { RollcallError } from '../errors.ts';
 import { TABLES } from '../sql/tables.ts';
 import type { Resource } from './bigquery-client.ts';
 import { count, type Job, part } from './bigquery-jobs.ts';
-import { labelsOf, ownJobId, type Place } from './bigquery-place.ts';
+import { type JobName, labelsOf, ownJobName, type Place } from './bigquery-place.ts';
 import { queryParameters } from './bigquery-script.ts';
 import { restage, stagingOf } from './bigquery-stage.ts';
 import type { BigqueryTrouble } from './bigquery-trouble.ts';
@@ -32,11 +32,11 @@ async function found(place: Place, trouble: BigqueryTrouble): Promise<void> {
   else if (!fresh || !OURS.test(message)) throw trouble;
 }
 
-/** Runs one query or script to its end. The id names the work where another process may look for it. */
-export function runQuery(place: Place, statement: Statement, id: string, limits: QueryLimits = {}): Promise<Job> {
+/** Runs one query or script to its end. The name is that of the work where another process may look for it. */
+export function runQuery(place: Place, statement: Statement, name: JobName, limits: QueryLimits = {}): Promise<Job> {
   const { jobs, location } = place;
   const heal = (trouble: BigqueryTrouble): Promise<void> => found(place, trouble);
-  return jobs.run({ id, configuration: configuration(place, statement, limits), location, heal });
+  return jobs.run({ ...name, configuration: configuration(place, statement, limits), location, heal });
 }
 
 /** List price of a TiB on demand in most regions, in US dollars. https://cloud.google.com/bigquery/pricing */
@@ -59,7 +59,7 @@ export async function estimated(place: Place, statement: Statement): Promise<Est
   const { o, api, location } = place;
   const jobReference = {
     projectId: o.project,
-    jobId: ownJobId(o, 'estimate'),
+    jobId: ownJobName(o, 'estimate').id,
     ...(location === undefined ? {} : { location }),
   };
   const json = { jobReference, configuration: configuration(place, statement, {}, true) };

@@ -6,7 +6,7 @@ import { explained } from './bigquery-errors.ts';
 import { columnNames, identityOf } from './bigquery-identity.ts';
 import { makeJobs } from './bigquery-jobs.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
-import { findDataset, freshOf, jobId, ownJobId, type Place } from './bigquery-place.ts';
+import { findDataset, freshOf, jobName, ownJobName, type Place } from './bigquery-place.ts';
 import { estimated, runQuery } from './bigquery-query.ts';
 import { rowsOf } from './bigquery-rows.ts';
 import { FENCED, transactionText } from './bigquery-script.ts';
@@ -33,7 +33,7 @@ async function run(place: Place, statements: readonly Statement[]): Promise<void
   for (const statement of statements) {
     const left = await needed(place, statement);
     if (left === null) continue;
-    await runQuery(place, left, ownJobId(o, 'run'));
+    await runQuery(place, left, ownJobName(o, 'run'));
     place.fresh = true;
   }
 }
@@ -55,7 +55,7 @@ function inTurn<T>(o: BigqueryOptions, work: () => Promise<T>): Promise<T> {
 async function transact(place: Place, script: Script): Promise<'done' | 'fenced'> {
   place.counted += 1;
   try {
-    await runQuery(place, { sql: transactionText(script), params: [] }, jobId(place.o, `${script.id}_apply`));
+    await runQuery(place, { sql: transactionText(script), params: [] }, jobName(place.o, `${script.id}_apply`));
     place.counted += script.steps.length;
     return 'done';
   } catch (error) {
@@ -68,7 +68,7 @@ async function* read(place: Place, query: Statement, options: ReadOptions): Asyn
   const { o, api, location } = place;
   place.counted += 1;
   try {
-    const { id } = await runQuery(place, query, ownJobId(o, 'read'), options);
+    const { id } = await runQuery(place, query, ownJobName(o, 'read'), options);
     yield* rowsOf(api, { id, location }, options);
   } catch (error) {
     throw explained(o, error, 'read');

@@ -2,7 +2,7 @@ import type { SealedFile } from '../contract/warehouse.ts';
 import { STAGING_COLUMNS } from '../sql/tables.ts';
 import type { Resource } from './bigquery-client.ts';
 import { count } from './bigquery-jobs.ts';
-import { jobId, labelsOf, type Place, tableOf } from './bigquery-place.ts';
+import { jobName, labelsOf, type Place, tableOf } from './bigquery-place.ts';
 
 const schema: Resource = { fields: STAGING_COLUMNS.map((name) => ({ name, type: 'STRING', mode: 'NULLABLE' })) };
 
@@ -60,11 +60,11 @@ export async function loadFile(place: Place, file: SealedFile): Promise<string> 
     createDisposition: 'CREATE_IF_NEEDED',
     writeDisposition: 'WRITE_TRUNCATE',
   };
-  const id = jobId(o, `${file.batch_id}_load`);
+  const name = jobName(o, `${file.batch_id}_load`);
   const configuration = { load, labels: labelsOf(o) };
   // The table was made a moment ago.
   const heal = async (): Promise<void> => undefined;
-  await jobs.run({ id, configuration, location, file: file.path, isDone: isLoaded, heal }, file.bytes);
+  await jobs.run({ ...name, configuration, location, file: file.path, isDone: isLoaded, heal }, file.bytes);
   place.staged = file;
   const table = await tableOf(api, datasetId, tableId);
   if (table !== null) await keepExpiry(place, `/datasets/${datasetId}/tables/${tableId}`, table);

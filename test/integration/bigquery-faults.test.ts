@@ -1,21 +1,13 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { RollcallError } from '../../src/errors.ts';
 import { asking, type FaultKind, inserting } from '../peers/bigquery/faults.ts';
-import { addRole, type Bench, makeBench, ownPeer, sharedPeer } from '../support/bigquery.ts';
+import { addRole, type Bench, makeBench, ownPeer, ready, sharedPeer } from '../support/bigquery.ts';
 
 const jobsOf = (bench: Bench, part: string): string[] =>
   [...bench.peer.jobs.keys()].filter((id) => id.includes(`${bench.options.dataset}_`) && id.includes(part));
 
 const roles = async (bench: Bench): Promise<unknown[]> =>
   (await bench.rows(`select role_id from ${bench.table('roles')} order by role_id`)).map((row) => row.role_id);
-
-async function ready(bench: Bench): Promise<Bench> {
-  await bench.prepare();
-  const state = bench.options.dataset;
-  const insert = `insert into \`acme-project.${state}.rollcall_state\` (\`connection\`, \`epoch\`, \`seq\`) select 'crm', 'e1', 0`;
-  await (await bench.open()).run([{ sql: insert, params: [] }]);
-  return bench;
-}
 
 const answer = (status: number, reason: string, headers: Readonly<Record<string, string>> = {}): FaultKind => ({
   kind: 'answer',
@@ -127,6 +119,17 @@ describe('a job whose answer was lost', () => {
     expect(jobsOf(bench, '_read')).toHaveLength(1);
   });
 
+  test('that nobody else knows is taken for its own, however far the clocks are apart', async () => {
+    bench.peer.faults.push({ where: inserting('_run'), does: { kind: 'lost' } });
+    const session = await bench.open();
+    const insert = `insert into \`acme-project.${bench.options.dataset}.roles\` (\`role_id\`) select 'r9'`;
+    // This machine's clock is ten minutes ahead of the server's.
+    const now = vi.spyOn(Date, 'now').mockReturnValueOnce(Date.now() + 600_000);
+    await session.run([{ sql: insert, params: [] }]);
+    now.mockRestore();
+    expect(await roles(bench)).toEqual(['r9']);
+  });
+
   test('is waited for by the next process while it still runs, and not done twice', async () => {
     const slow = await ready(await makeBench(await ownPeer({ linger: 0 })));
     slow.peer.faults.push({ where: inserting('_apply'), does: { kind: 'slow', ms: 300 } });
@@ -184,6 +187,36 @@ describe('a job that fails', () => {
     bench.peer.faults.splice(0);
   });
 
+  test.each([
+    [400, 'invalidQuery', 'Transaction is aborted due to concurrent update against table acme-project:crew.users'],
+    [400, 'invalidQuery', 'Could not serialize access to table acme-project:crew.users due to concurrent update'],
+    [
+      400,
+      'resourcesExceeded',
+      'Too many DML statements outstanding against table acme-project:crew.users, limit is 20.',
+    ],
+    [400, 'jobBackendError', 'Error encountered during execution.'],
+    [403, 'jobRateLimitExceeded', 'Job exceeded rate limits'],
+  ])(
+    'so fast that its request is answered with the failure (%i %s) is done again under a new id',
+    async (status, reason, message) => {
+      const does: FaultKind = { kind: 'answer', status, reason, message };
+      bench.peer.faults.push({ where: inserting('_apply_1'), does });
+      expect(await (await bench.open()).transact(addRole(bench, 1), bench.signal.signal)).toBe('done');
+      const ids = jobsOf(bench, '_apply').map((id) => id.slice(id.indexOf('e1-1-aa')));
+      expect(ids).toEqual(['e1-1-aa_apply_2']);
+      expect(await roles(bench)).toEqual(['r1']);
+    },
+  );
+
+  test('at its request again and again is no lack of permission', async () => {
+    const does = answer(403, 'jobRateLimitExceeded');
+    bench.peer.faults.push({ where: inserting('_apply'), times: 99, does });
+    const failing = (await bench.open()).transact(addRole(bench, 1), bench.signal.signal);
+    await expect(failing).rejects.toMatchObject({ kind: 'rate-limited' });
+    bench.peer.faults.splice(0);
+  });
+
   test('again and again is given up after eight attempts', async () => {
     const does: FaultKind = { kind: 'job', reason: 'backendError', message: 'Backend error' };
     bench.peer.faults.push({ where: inserting('_apply'), times: 99, does });
@@ -228,43 +261,6 @@ describe('transactions of one process', () => {
   });
 });
 
-describe('something that was made a moment ago and is not known yet', () => {
-  const missing = answer(404, 'notFound');
-
-  test('is asked for again: the job', async () => {
-    const bench = await ready(await makeBench(await ownPeer({ linger: 0 })));
-    bench.peer.faults.push({ where: asking('GET', /^\/jobs\//), times: 2, does: missing });
-    expect(await (await bench.open()).transact(addRole(bench, 1), bench.signal.signal)).toBe('done');
-  });
-
-  test('is asked for again: the staging table that is loaded', async () => {
-    const bench = await ready(await makeBench(await sharedPeer()));
-    const message = 'Not found: Table acme-project:crew.rollcall_stage_e1_1_aa';
-    bench.peer.faults.push({ where: inserting('_load'), times: 2, does: { kind: 'job', reason: 'notFound', message } });
-    const session = await bench.open();
-    const staging = await session.stage(bench.file('e1-1-aa', [{ op: 'upsert' }]), bench.signal.signal);
-    expect(await Array.fromAsync(session.read({ sql: `select op from ${staging}`, params: [] }))).toHaveLength(1);
-  });
-
-  test('is asked for again: tables that were just made', async () => {
-    const bench = await makeBench(await sharedPeer());
-    const message = `Not found: Table acme-project:${bench.options.dataset}.users was not found in location US`;
-    const session = await bench.open();
-    await bench.prepare();
-    bench.peer.faults.push({ where: inserting('_read'), times: 2, does: { kind: 'job', reason: 'notFound', message } });
-    const sql = `select count(*) as n from \`acme-project.${bench.options.dataset}.users\``;
-    await expect(Array.fromAsync(session.read({ sql, params: [] }))).resolves.toEqual([{ n: 0 }]);
-  });
-
-  test('is missing for good when nothing was made', async () => {
-    const bench = await ready(await makeBench(await sharedPeer()));
-    const reading = await bench.open('read');
-    const asked = Array.fromAsync(reading.read({ sql: 'select 1 as x from no_such_table', params: [] }));
-    await expect(asked).rejects.toMatchObject({ message: expect.stringMatching(/no_such_table/) });
-    expect(bench.waited).toEqual([]);
-  });
-});
-
 describe('a token', () => {
   test('that has expired ends the run at once, and is not shown', async () => {
     const bench = await makeBench(await ownPeer());
@@ -282,5 +278,14 @@ describe('a token', () => {
       expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain(bench.peer.token);
     });
     expect(bench.peer.requests.length - before).toBe(1);
+  });
+
+  test('that something in between refuses, in whatever form, ends it too', async () => {
+    const bench = await makeBench(await sharedPeer());
+    bench.peer.faults.push({ where: asking('GET', /\/data$/), does: { kind: 'gateway', status: 401 } });
+    await bench.prepare();
+    const failing = (await bench.open('read')).identity('crm');
+    await expect(failing).rejects.toMatchObject({ kind: 'auth', message: expect.stringMatching(/proxy or gateway/) });
+    expect(bench.waited).toEqual([]);
   });
 });

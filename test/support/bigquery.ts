@@ -126,3 +126,12 @@ export function addRole(bench: Bench, seq: number, id = `e1-${seq}-aa`) {
   const fence = plain(`update ${of('rollcall_state')} set \`seq\` = ${seq} where \`seq\` = ${seq - 1}`);
   return { id, fence, steps: [plain(`insert into ${of('roles')} (\`role_id\`) select 'r${seq}'`)] };
 }
+
+/** A bench with its tables, in which a connection has loaded nothing yet. */
+export async function ready(bench: Bench): Promise<Bench> {
+  await bench.prepare();
+  const state = bench.options.dataset;
+  const insert = `insert into \`acme-project.${state}.rollcall_state\` (\`connection\`, \`epoch\`, \`seq\`) select 'crm', 'e1', 0`;
+  await (await bench.open()).run([{ sql: insert, params: [] }]);
+  return bench;
+}
