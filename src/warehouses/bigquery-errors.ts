@@ -1,6 +1,6 @@
 import { type ErrorKind, isAbort, RollcallError } from '../errors.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
-import { BigqueryTrouble, isPassing, isShort, type TroubleFacts } from './bigquery-trouble.ts';
+import { BigqueryTrouble, isCredentials, isPassing, isShort, type TroubleFacts } from './bigquery-trouble.ts';
 
 /** Roles by the permission that is missing, most telling first. */
 const ROLES: readonly (readonly [permission: RegExp, role: string, on: 'project' | 'dataset'])[] = [
@@ -59,11 +59,14 @@ function credentials(o: BigqueryOptions, facts: TroubleFacts, step: string): Ver
       'set warehouse.credentials_file or GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`';
     return ['auth', `no Google credentials were found; ${ways}`];
   }
-  if (status === null && /invalid_grant|invalid_client|credential|private key|PEM|DECODER/i.test(message)) {
+  if (isCredentials(facts)) {
     const file = o.credentials_file === undefined ? 'the Google credentials' : `the key in ${o.credentials_file}`;
     return ['auth', `${file} cannot be used: ${message}; make a new key, or check the clock of this machine`];
   }
-  if (reason === 'accessDenied' || (status === 403 && !isShort(facts) && reason !== 'quotaExceeded')) {
+  if (
+    reason === 'accessDenied' ||
+    (status === 403 && !isShort(facts) && !isPassing(facts) && reason !== 'quotaExceeded')
+  ) {
     return ['permission', denied(o, facts, step)];
   }
   return null;

@@ -32,10 +32,21 @@ const SHORT_REASON: ReadonlySet<string> = new Set([
   'internalError',
 ]);
 
+/** What the client says of credentials that it could not even ask with. */
+const CREDENTIALS = /credential|invalid_grant|invalid_client|private.?key|client_email|PEM|DECODER/i;
+
+/** The credentials cannot be used, or Google gave no token for them: nothing was asked of BigQuery yet. */
+export function isCredentials({ status, reason, message }: TroubleFacts): boolean {
+  if (reason !== '') return false;
+  return status === null ? CREDENTIALS.test(message) : /^invalid_(grant|client)/.test(message);
+}
+
 /** The same request may succeed in a moment: the network, the server, or too many requests at once. */
-export function isShort({ status, reason, message, foreign = false }: TroubleFacts): boolean {
+export function isShort(facts: TroubleFacts): boolean {
+  const { status, reason, message, foreign = false } = facts;
+  if (status === 401) return false;
   if (foreign) return true;
-  if (status === null && reason === '') return !/credential|invalid_grant|ENOENT/i.test(message);
+  if (status === null && reason === '') return !isCredentials(facts) && !message.includes('ENOENT');
   return (status !== null && SHORT_STATUS.has(status)) || SHORT_REASON.has(reason);
 }
 
@@ -50,14 +61,19 @@ const JOB_REASON: ReadonlySet<string> = new Set([
 ]);
 /** Conflicts with another transaction have no reason of their own. */
 const CONFLICT =
-  /aborted due to concurrent update|could not serialize access|exceeded rate limits|retrying the (job|query) may solve|concurrent (transaction|update|dml)/i;
+  /aborted due to concurrent update|could not serialize access|exceeded rate limits|retrying the (job|query) may solve|concurrent (transaction|update|dml)|too many dml statements outstanding/i;
 
 /** Another transaction changed the same table at the same time. */
-export const isConflict = ({ status, message }: TroubleFacts): boolean => status === null && CONFLICT.test(message);
+export const isConflict = (facts: TroubleFacts): boolean => isPassing(facts) && CONFLICT.test(facts.message);
 
-/** A job that failed for a reason that passes: another job with a new id may succeed. */
-export function isPassing({ status, reason, message }: TroubleFacts): boolean {
-  return status === null && (JOB_REASON.has(reason) || CONFLICT.test(message));
+/**
+ * A job that failed for a reason that passes: another job with a new id may succeed. Some fail so fast that the request
+ * which inserts them is answered with the failure; what was short trouble of a request was asked again as it was.
+ */
+export function isPassing(facts: TroubleFacts): boolean {
+  const { status, reason, message } = facts;
+  if (status !== null && isShort(facts)) return false;
+  return JOB_REASON.has(reason) || CONFLICT.test(message);
 }
 
 /** Something is not there. Just after it was made that may not be the last word. */
@@ -78,7 +94,11 @@ interface Thrown {
   readonly code?: unknown;
   readonly errors?: unknown;
   readonly message?: unknown;
-  readonly response?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> };
+  readonly response?: {
+    readonly statusCode?: unknown;
+    readonly body?: unknown;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
 }
 
 /** The API answers with JSON; anything else comes from something in between. */
@@ -86,19 +106,31 @@ function isForeign(body: unknown): boolean {
   return typeof body === 'string' && !body.trimStart().startsWith('{');
 }
 
+/** What the client makes of an answer without a body: many words that say nothing. */
+const SILENT = /^Multiple errors occurred/;
+
+/** What was said, in words. */
+function wordsOf({ message, response }: Thrown, first: Told, status: number): string {
+  if (isForeign(response?.body)) return `${status} from a proxy or gateway and not from the API`;
+  const said = text(first.message) || text(message);
+  return said === '' || SILENT.test(said) ? `${status} without a word` : said;
+}
+
 /** What the client threw. */
 export function requestTrouble(error: unknown): BigqueryTrouble {
   if (error instanceof BigqueryTrouble) return error;
   // Each part is looked at before it is used.
-  const { code, errors, message, response } = (error ?? {}) as Thrown;
+  const thrown = (error ?? {}) as Thrown;
+  const { code, errors, message, response } = thrown;
   const first: Told = Array.isArray(errors) ? (errors[0] ?? {}) : {};
+  // The body of an error need not repeat the status of its answer.
+  const status = [code, response?.statusCode].find((found) => typeof found === 'number');
   // Without an answer there is nothing of the request in the error; with one there may be its token.
-  if (typeof code !== 'number')
+  if (status === undefined)
     return new BigqueryTrouble({ status: null, reason: '', message: text(message) || String(error) }, error);
-  const foreign = isForeign(response?.body);
-  const words = foreign ? `${code} from a proxy or gateway and not from the API` : text(first.message) || text(message);
+  const words = wordsOf(thrown, first, status);
+  const facts = { status, reason: text(first.reason), message: words, foreign: isForeign(response?.body) };
   const waitMs = serverWait(response?.headers ?? {}, Date.now());
-  const facts = { status: code, reason: text(first.reason), message: words, foreign };
   return new BigqueryTrouble(waitMs === null ? facts : { ...facts, waitMs });
 }
 
