@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe } from 'node:diagnostics_channel';
-import { createReadStream, existsSync, type ReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ClientRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BigQuery } from '@google-cloud/bigquery';
 import pRetry from 'p-retry';
 import type { OpenContext } from '../contract/warehouse.ts';
-import { RollcallError } from '../errors.ts';
 import { abortError } from '../http/timing.ts';
+import { authClientOf } from './bigquery-credentials.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
 import { BigqueryTrouble, isMissing, isShort, requestTrouble } from './bigquery-trouble.ts';
 
@@ -147,27 +147,13 @@ function resourceOf(body: unknown, method: Ask['method']): Resource {
 }
 
 async function clientOf(o: BigqueryOptions): Promise<BigQuery> {
-  const { credentials_file: keyFilename, token } = o;
-  if (keyFilename !== undefined && !existsSync(keyFilename)) {
-    throw new RollcallError('config', `warehouse.credentials_file: ${keyFilename} does not exist`, {
-      step: 'open warehouse',
-    });
-  }
+  const authClient = await authClientOf(o);
   const { BigQuery: Client } = await import('@google-cloud/bigquery');
   const apiEndpoint = (o.api_endpoint ?? 'https://bigquery.googleapis.com').replace(/(\/bigquery\/v2)?\/*$/u, '');
-  const credentials = keyFilename === undefined ? {} : { keyFilename };
-  const authClient = token === undefined ? {} : { authClient: await bearer(token) };
   const settings = { projectId: o.project, apiEndpoint, autoRetry: false, userAgent: 'rollcall' };
-  const client = new Client({ ...settings, ...credentials, ...authClient });
+  const client = new Client({ ...settings, ...(authClient === undefined ? {} : { authClient }) });
   // An emulator's variable in the environment would send a configured warehouse's requests elsewhere.
   client.baseUrl = `${client.apiEndpoint}/bigquery/v2`;
-  return client;
-}
-
-async function bearer(token: string) {
-  const { OAuth2Client } = await import('google-auth-library');
-  const client = new OAuth2Client();
-  client.setCredentials({ access_token: token });
   return client;
 }
 
