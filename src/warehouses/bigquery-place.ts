@@ -16,11 +16,21 @@ export interface Place {
   readonly location: string | undefined;
   /** Statements that loaded, changed or scanned data. */
   counted: number;
-  /** Tables or the dataset were made by this session, so that BigQuery may not know them everywhere yet. */
-  fresh: boolean;
   /** The batch in staging. */
   staged: SealedFile | null;
 }
+
+/** For so long after something was made BigQuery may not know it everywhere, in ms. */
+const FRESH = 60_000;
+/** When this process last made tables or the dataset of a warehouse; the session that needs them may be another one. */
+const made = new WeakMap<BigqueryOptions, number>();
+
+/** Remembers that something was made. */
+export const noteMade = (o: BigqueryOptions): void => void made.set(o, performance.now());
+
+/** What is not found may have been made a moment ago. */
+export const justMade = (o: BigqueryOptions): boolean =>
+  performance.now() - (made.get(o) ?? Number.NEGATIVE_INFINITY) < FRESH;
 
 /** Labels of everything that Rollcall makes, so that the bill can be split by them. */
 export const labelsOf = (o: BigqueryOptions): Resource => ({ application: 'rollcall', ...o.labels });

@@ -3,7 +3,7 @@ import { RollcallError } from '../errors.ts';
 import { TABLES } from '../sql/tables.ts';
 import type { Resource } from './bigquery-client.ts';
 import { count, type Job, part } from './bigquery-jobs.ts';
-import { type JobName, labelsOf, ownJobName, type Place } from './bigquery-place.ts';
+import { type JobName, justMade, labelsOf, ownJobName, type Place } from './bigquery-place.ts';
 import { queryParameters } from './bigquery-script.ts';
 import { restage, stagingOf } from './bigquery-stage.ts';
 import type { BigqueryTrouble } from './bigquery-trouble.ts';
@@ -26,10 +26,10 @@ const OURS = new RegExp(`Not found: (Dataset |Table .*[.:](${TABLES.map(({ name 
 
 /** Something is missing: the staging table may have expired and is loaded again; what was just made may need a moment. */
 async function found(place: Place, trouble: BigqueryTrouble): Promise<void> {
-  const { staged, fresh } = place;
+  const { o, staged } = place;
   const { message } = trouble.facts;
   if (staged !== null && message.includes(stagingOf(place, staged.batch_id).tableId)) await restage(place, staged);
-  else if (!fresh || !OURS.test(message)) throw trouble;
+  else if (!justMade(o) || !OURS.test(message)) throw trouble;
 }
 
 /** Runs one query or script to its end. The name is that of the work where another process may look for it. */

@@ -6,7 +6,7 @@ import { explained } from './bigquery-errors.ts';
 import { columnNames, identityOf } from './bigquery-identity.ts';
 import { makeJobs } from './bigquery-jobs.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
-import { findDataset, freshOf, jobName, ownJobName, type Place } from './bigquery-place.ts';
+import { findDataset, freshOf, jobName, noteMade, ownJobName, type Place } from './bigquery-place.ts';
 import { estimated, runQuery } from './bigquery-query.ts';
 import { rowsOf } from './bigquery-rows.ts';
 import { FENCED, transactionText } from './bigquery-script.ts';
@@ -34,7 +34,7 @@ async function run(place: Place, statements: readonly Statement[]): Promise<void
     const left = await needed(place, statement);
     if (left === null) continue;
     await runQuery(place, left, ownJobName(o, 'run'));
-    place.fresh = true;
+    noteMade(o);
   }
 }
 
@@ -125,9 +125,10 @@ export async function openDataset(
   const found = await findDataset(o, api, access);
   if (found === null) return null;
   const { location, made } = found;
+  if (made) noteMade(o);
   const jobs = makeJobs(api, o.project);
   return {
-    session: session({ o, api, jobs, access, location, counted: 0, fresh: made, staged: null }),
+    session: session({ o, api, jobs, access, location, counted: 0, staged: null }),
     location,
     made,
   };

@@ -30,6 +30,16 @@ describe('something that was made a moment ago and is not known yet', () => {
     await expect(Array.fromAsync(session.read({ sql, params: [] }))).resolves.toEqual([{ n: 0 }]);
   });
 
+  test('is asked for again by the session after the one that made it', async () => {
+    const bench = await makeBench(await sharedPeer());
+    await bench.prepare();
+    const message = `Not found: Table acme-project:${bench.options.dataset}.users was not found in location US`;
+    bench.peer.faults.push({ where: inserting('_run'), times: 2, does: { kind: 'job', reason: 'notFound', message } });
+    const sql = `insert into \`acme-project.${bench.options.dataset}.users\` (\`user_id\`) select 'u1'`;
+    await (await bench.open()).run([{ sql, params: [] }]);
+    expect(bench.waited).toHaveLength(2);
+  });
+
   test('is missing for good when nothing was made', async () => {
     const bench = await ready(await makeBench(await sharedPeer()));
     const reading = await bench.open('read');
