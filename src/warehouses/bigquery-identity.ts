@@ -13,11 +13,18 @@ const NO_LISTING = [400, 404, 405, 501];
 /** Most rows or tables in one answer. */
 const PAGE = 1000;
 
+/** Names of a table's columns, from its metadata. */
+export function columnNames(table: Resource): string[] {
+  return listOf(part(table, 'schema').fields).map(({ name }) => String(name).toLowerCase());
+}
+
 /**
  * The connection's row of `rollcall_state` by listing the table's rows, which is no query and free of charge. Undefined
  * where the server cannot do that.
  */
 async function stateRow({ o, api }: Place, table: Resource, connection: string): Promise<StateRow | null | undefined> {
+  // Rows come without names: where the columns are not told, they say nothing.
+  if (!columnNames(table).includes('connection')) return undefined;
   const path = `/datasets/${o.dataset}/tables/${STATE.name}/data`;
   for (let pageToken: unknown, seen = 0; ; ) {
     const next = typeof pageToken === 'string' ? { pageToken } : {};
@@ -37,11 +44,6 @@ async function stateRow({ o, api }: Place, table: Resource, connection: string):
 
 /** Tables whose loss is noticed by their having no row. */
 const WATCHED = [USER_CHANGES, SYNC_RUNS, ROLES, TEAMS, REJECTED_RECORDS].map(({ name }) => name);
-
-/** Names of a table's columns, from its metadata. */
-export function columnNames(table: Resource): string[] {
-  return listOf(part(table, 'schema').fields).map(({ name }) => String(name).toLowerCase());
-}
 
 /** Names of all that is in the dataset; undefined where the server does not list it. */
 async function namesIn({ o, api }: Place): Promise<string[] | undefined> {

@@ -32,6 +32,16 @@ describe('what is asked of metadata', () => {
     expect(await (await bench.open('read')).identity('crm')).not.toHaveProperty('state');
   });
 
+  test('leaves the state open where the columns are not told, for rows come without names', async () => {
+    const bench = await makeBench(await sharedPeer());
+    await bench.prepare();
+    await bench.rows(`insert into ${bench.table('rollcall_state')} (connection, seq) values ('crm', 1)`);
+    const does = { kind: 'without', members: ['schema'] } as const;
+    bench.peer.faults.push({ where: asking('GET', /rollcall_state$/), does });
+    expect(await (await bench.open('read')).identity('crm')).not.toHaveProperty('state');
+    expect(await (await bench.open('read')).identity('crm')).toMatchObject({ state: { seq: 1 } });
+  });
+
   test('has the columns and views that are there', async () => {
     const bench = await makeBench(await sharedPeer());
     await bench.prepare();

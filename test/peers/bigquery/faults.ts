@@ -31,6 +31,8 @@ export type FaultKind =
   | { readonly kind: 'reset' }
   /** Does what was asked, and cuts the connection instead of answering. */
   | { readonly kind: 'lost' }
+  /** Does what was asked, and leaves these members out of the answer. */
+  | { readonly kind: 'without'; readonly members: readonly string[] }
   /** Never answers. */
   | { readonly kind: 'silent' }
   /** The job fails without having done anything. */

@@ -108,6 +108,11 @@ function cut(fault: FaultKind | null, response: ServerResponse): boolean {
   return true;
 }
 
+function lacking({ status, body }: Reply, members: readonly string[]): Reply {
+  const left = Object.entries(body ?? {}).filter(([name]) => !members.includes(name));
+  return { status, body: Object.fromEntries(left) };
+}
+
 async function handle(
   api: Api,
   peer: Pick<Peer, 'faults' | 'requests'>,
@@ -140,7 +145,7 @@ async function handle(
       );
   }
   if (fault?.kind === 'lost') response.destroy();
-  else send(response, reply);
+  else send(response, fault?.kind === 'without' ? lacking(reply, fault.members) : reply);
 }
 
 async function listen(server: Server): Promise<number> {
