@@ -32,6 +32,16 @@ describe('a staging table', () => {
     expect(job?.configuration.labels).toEqual({ application: 'rollcall', team: 'it' });
   });
 
+  test.each([404, 405, 501])('is loaded also where its time cannot be set again (%i)', async (status) => {
+    const does = { kind: 'without', members: ['expirationTime'] } as const;
+    bench.peer.faults.push({ where: asking('GET', /rollcall_stage_/), times: 2, does });
+    bench.peer.faults.push({ where: asking('PATCH', /rollcall_stage_/), does: { kind: 'gateway', status } });
+    const staging = await (await bench.open()).stage(bench.file('e1-1-aa', lines), bench.signal.signal);
+    expect(staging).toMatch(/rollcall_stage_e1_1_aa/);
+    expect(bench.waited).toEqual([]);
+    bench.peer.faults.splice(0);
+  });
+
   test('that another process loaded is used as it is', async () => {
     await (await bench.open()).stage(bench.file('e1-1-aa', lines), bench.signal.signal);
     const session = await bench.open();
