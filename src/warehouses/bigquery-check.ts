@@ -25,8 +25,8 @@ async function tryOut(session: Session, folder: string, signal: AbortSignal): Pr
   }
 }
 
-/** Does what a sync does, in small; each step that is not allowed says which role is missing. */
-export async function checkWarehouse(o: BigqueryOptions, context: OpenContext): Promise<readonly string[]> {
+/** Does what a sync does, in small, in the dataset that these options stage in; tells where that is. */
+async function checkDataset(o: BigqueryOptions, context: OpenContext): Promise<string> {
   const opened = await openDataset(o, 'write', context);
   if (opened === null) throw new Error('a dataset opened for writing is never absent');
   const { session, location, made } = opened;
@@ -37,10 +37,16 @@ export async function checkWarehouse(o: BigqueryOptions, context: OpenContext): 
     rmSync(folder, { recursive: true, force: true });
     await session.close();
   }
-  const where = location === undefined ? '' : ` in ${location}`;
-  return [
-    `dataset ${o.project}.${o.dataset} ${made ? 'was made' : 'is there'}${where}`,
-    'a table could be made, loaded, changed in a transaction, read and dropped',
-    'the least roles: roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset (see `rollcall grants bigquery`)',
-  ];
+  return `${made ? 'was made' : 'is there'}${location === undefined ? '' : ` in ${location}`}`;
+}
+
+/** Tries each dataset that a sync uses; each step that is not allowed says which role is missing. */
+export async function checkWarehouse(o: BigqueryOptions, context: OpenContext): Promise<readonly string[]> {
+  const { staging_dataset: staging = o.dataset, ...tables } = o;
+  const found = [`dataset ${o.project}.${o.dataset} ${await checkDataset(tables, context)}`];
+  if (staging !== o.dataset) found.push(`dataset ${o.project}.${staging} ${await checkDataset(o, context)}`);
+  const where = found.length > 1 ? ' in both' : '';
+  const roles =
+    'the least roles: roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the dataset (see `rollcall grants bigquery`)';
+  return [...found, `a table could be made, loaded, changed in a transaction, read and dropped${where}`, roles];
 }

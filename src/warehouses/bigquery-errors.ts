@@ -26,7 +26,9 @@ function denied(o: BigqueryOptions, { message }: TroubleFacts, step: string): st
   const [role, on] = roleOf(message, step);
   const permission = PERMISSION.exec(message)?.[0];
   const what = permission === undefined ? '' : ` (${permission})`;
-  const where = on === 'project' ? `project ${o.project}` : `dataset ${o.project}.${o.dataset}`;
+  const { staging_dataset: staging } = o;
+  const dataset = staging !== undefined && message.includes(staging) ? staging : o.dataset;
+  const where = on === 'project' ? `project ${o.project}` : `dataset ${o.project}.${dataset}`;
   return (
     `BigQuery does not let these credentials ${step}${what}: they need ${role} on ${where}; ` +
     `\`rollcall grants bigquery\` prints what an admin runs. BigQuery said: ${message}`

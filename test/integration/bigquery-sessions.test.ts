@@ -244,6 +244,27 @@ describe('check', () => {
     await expect(found).rejects.toMatchObject({ kind: 'permission', message: expect.stringMatching(words) });
   });
 
+  test('tries the dataset of the tables also where another one is for staging', async () => {
+    const { bench, found } = await check({}, { staging_dataset: 'waiting_room' });
+    expect((await found).slice(0, 2)).toEqual([
+      expect.stringMatching(/crew_\d+ was made/),
+      expect.stringMatching(/waiting_room was made/),
+    ]);
+    const loaded = [...bench.peer.jobs.values()].map(({ configuration }) => configuration.load?.destinationTable);
+    const datasets = loaded.flatMap((table) => (table === undefined ? [] : [table.datasetId]));
+    expect(datasets).toEqual([bench.options.dataset, 'waiting_room']);
+  });
+
+  test('names the dataset that a role is missing on', async () => {
+    const { bench, found } = await check({}, { staging_dataset: 'waiting_room' });
+    const message = 'Access Denied: Table acme-project:waiting_room.rollcall_stage_check: Permission denied';
+    bench.peer.faults.push({
+      where: asking('POST', /waiting_room\/tables/),
+      does: { kind: 'answer', status: 403, reason: 'accessDenied', message },
+    });
+    await expect(found).rejects.toThrow(/roles\/bigquery\.dataEditor on dataset acme-project\.waiting_room/);
+  });
+
   test('says that a token is refused', async () => {
     const bench = await makeBench(await ownPeer(), { token: 'wrong' });
     await expect(checkWarehouse(bench.options, context(bench))).rejects.toMatchObject({ kind: 'auth' });
