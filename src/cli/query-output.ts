@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
@@ -24,11 +25,22 @@ export function resultOf(session: Session, query: Statement, maxBytes: number | 
   return { rows: session.read(query, { ...limit, columns }), names: () => names };
 }
 
+/** Writes to stdout, and waits where its reader is slower: what is not read yet would pile up in memory. */
+async function put(text: string): Promise<void> {
+  if (process.stdout.write(text) || !process.stdout.writable) return;
+  try {
+    await once(process.stdout, 'drain');
+  } catch (error) {
+    // A reader that has enough (`| head`) is no error.
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EPIPE') throw error;
+  }
+}
+
 /** One JSON array, a row a line, written as rows arrive. */
 export async function asJson({ rows }: Result): Promise<void> {
   let lead = '[';
   for await (const row of rows) {
-    process.stdout.write(`${lead}${JSON.stringify(row)}`);
+    await put(`${lead}${JSON.stringify(row)}`);
     lead = ',\n';
   }
   print(lead === '[' ? '[]' : ']');
@@ -52,7 +64,7 @@ async function* csvRecords({ rows, names }: Result): AsyncIterable<readonly stri
 /** Lines of CSV under a header, as rows arrive; the header alone where there is no row. */
 export async function asCsv(result: Result): Promise<void> {
   await pipeline(Readable.from(csvRecords(result)), stringify(), async (lines: AsyncIterable<string>) => {
-    for await (const line of lines) process.stdout.write(line);
+    for await (const line of lines) await put(line);
   });
 }
 
