@@ -73,6 +73,7 @@ export async function makeStore(): Promise<Store> {
     return connection;
   };
   const own = await connect();
+  let uploads = 0;
   for (const macro of MACROS) await own.run(macro);
   const metas = new Map<string, TableMeta>();
   const datasets = new Map<string, DatasetMeta>();
@@ -128,7 +129,9 @@ export async function makeStore(): Promise<Store> {
     },
     count: async (name) => Number(await value(`select count(*) from ${duckName(name)}`)),
     load: async (name, columns, body, truncate) => {
-      const file = join(folder, 'upload.ndjson');
+      // Each has a file of its own: they come at the same time.
+      uploads += 1;
+      const file = join(folder, `upload-${uploads}.ndjson`);
       writeFileSync(file, body);
       const shape = columns.map((column) => `${text(column.name)}: ${text(column.type)}`).join(', ');
       const lines = `read_json(${text(file)}, format = 'newline_delimited', maximum_object_size = ${body.length + 2 ** 21}, columns = {${shape}})`;
