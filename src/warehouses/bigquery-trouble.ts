@@ -63,6 +63,9 @@ const JOB_REASON: ReadonlySet<string> = new Set([
 const CONFLICT =
   /aborted due to concurrent update|could not serialize access|exceeded rate limits|retrying the (job|query) may solve|concurrent (transaction|update|dml)|too many dml statements outstanding/i;
 
+/** Another process made the same table or view at the same time: by now it is there, which "if not exists" then sees. */
+const MADE = /^already exists: (table|view)/i;
+
 /** Another transaction changed the same table at the same time. */
 export const isConflict = (facts: TroubleFacts): boolean => isPassing(facts) && CONFLICT.test(facts.message);
 
@@ -73,7 +76,7 @@ export const isConflict = (facts: TroubleFacts): boolean => isPassing(facts) && 
 export function isPassing(facts: TroubleFacts): boolean {
   const { status, reason, message } = facts;
   if (status !== null && isShort(facts)) return false;
-  return JOB_REASON.has(reason) || CONFLICT.test(message);
+  return JOB_REASON.has(reason) || CONFLICT.test(message) || (status === null && MADE.test(message));
 }
 
 /** Something is not there. Just after it was made that may not be the last word. */

@@ -40,6 +40,14 @@ describe('something that was made a moment ago and is not known yet', () => {
     expect(bench.waited).toHaveLength(2);
   });
 
+  test('by another process at the same instant is no trouble', async () => {
+    const bench = await makeBench(await sharedPeer());
+    const message = `Already Exists: Table acme-project:${bench.options.dataset}.users`;
+    bench.peer.faults.push({ where: inserting('_run'), does: { kind: 'job', reason: 'duplicate', message } });
+    await bench.prepare();
+    expect(await (await bench.open('read')).identity('crm')).toMatchObject({ rows: 0 });
+  });
+
   test('is missing for good when nothing was made', async () => {
     const bench = await ready(await makeBench(await sharedPeer()));
     const reading = await bench.open('read');
