@@ -101,6 +101,7 @@ async function body(deps: Deps, request: RunRequest, progress: Progress, reader:
     `the books did not balance (${unbalanced}); the ledger was rebuilt from the warehouse and the listing read again`,
   );
   await recovered(recovery, progress, (r) => rebuildNow(r, unbalanced));
+  dropOlderRecipe(progress.journal, recipe);
   const still = await followListing(following(), request.kind, request.allowDeletes);
   if (still === null) return;
   const name = deps.settings.name;
