@@ -162,6 +162,8 @@ describe('commands on BigQuery', () => {
     const { stdout } = await home.run(['grants', 'bigquery']);
     expect(stdout).toContain('--role=roles/bigquery.jobUser');
     expect(stdout).toContain('GRANT `roles/bigquery.dataEditor` ON SCHEMA `acme-project.people`');
+    expect(stdout).toContain('# Put the account that Rollcall runs as in place of SERVICE_ACCOUNT.');
+    expect(stdout, 'no word to replace that nobody speaks of').not.toContain('LOCATION');
     writeFileSync(home.config, 'warehouse: { type: bigquery }\nconnections: {}\n');
     const without = await home.run(['grants', 'bigquery']);
     expect(without).toMatchObject({ code: 0, stdout: expect.stringMatching(/add-iam-policy-binding PROJECT /) });
