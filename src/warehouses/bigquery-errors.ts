@@ -9,7 +9,7 @@ const ROLES: readonly (readonly [permission: RegExp, role: string, on: 'project'
   [/bigquery\.(tables|datasets|routines)\./, 'roles/bigquery.dataEditor', 'dataset'],
 ];
 
-const PERMISSION = /bigquery\.[a-z]+\.[A-Za-z]+/;
+const PERMISSION = /bigquery\.(?!googleapis)[a-z]+\.[A-Za-z]+/;
 
 /** The role that a step needs where BigQuery does not name the permission. */
 function roleOf(message: string, step: string): readonly [role: string, on: 'project' | 'dataset'] {
@@ -41,6 +41,9 @@ type Verdict = readonly [kind: ErrorKind, message: string];
 const SANDBOX = /free tier|sandbox|billing has not been enabled|enable billing/i;
 const BILLING_REASON: ReadonlySet<string> = new Set(['billingNotEnabled', 'billingTierLimitExceeded']);
 
+/** What a project says in which nobody has switched BigQuery on. */
+const OFF = /has not been used in project|it is disabled/i;
+
 /** Trouble with who asks, or with what he may. */
 function credentials(o: BigqueryOptions, facts: TroubleFacts, step: string): Verdict | null {
   const { status, reason, message } = facts;
@@ -64,6 +67,13 @@ function credentials(o: BigqueryOptions, facts: TroubleFacts, step: string): Ver
   if (isCredentials(facts)) {
     const file = o.credentials_file === undefined ? 'the Google credentials' : `the key in ${o.credentials_file}`;
     return ['auth', `${file} cannot be used: ${message}; make a new key, or check the clock of this machine`];
+  }
+  if (reason === 'accessNotConfigured' || (status === 403 && OFF.test(message))) {
+    const command = `gcloud services enable bigquery.googleapis.com --project ${o.project}`;
+    return [
+      'permission',
+      `the BigQuery API is not enabled for the project that asks: run \`${command}\` and wait a minute. BigQuery said: ${message}`,
+    ];
   }
   if (
     reason === 'accessDenied' ||

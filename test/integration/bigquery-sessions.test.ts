@@ -265,6 +265,18 @@ describe('check', () => {
     await expect(found).rejects.toThrow(/roles\/bigquery\.dataEditor on dataset acme-project\.waiting_room/);
   });
 
+  test('says how to switch BigQuery on where a project does not have it', async () => {
+    const bench = await makeBench(await ownPeer());
+    const message =
+      'BigQuery API has not been used in project 12 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/bigquery.googleapis.com/overview?project=12 then retry.';
+    const does = { kind: 'answer', status: 403, reason: 'accessNotConfigured', message } as const;
+    bench.peer.faults.push({ where: () => true, does });
+    const found = checkWarehouse(bench.options, context(bench));
+    const words = /gcloud services enable bigquery\.googleapis\.com --project acme-project/;
+    await expect(found).rejects.toMatchObject({ kind: 'permission', message: expect.stringMatching(words) });
+    await expect(found).rejects.not.toThrow(/roles\//);
+  });
+
   test('says that a token is refused', async () => {
     const bench = await makeBench(await ownPeer(), { token: 'wrong' });
     await expect(checkWarehouse(bench.options, context(bench))).rejects.toMatchObject({ kind: 'auth' });
