@@ -79,6 +79,8 @@ export function wording(issue: z.core.$ZodRawIssue): string | undefined {
       return bound(issue.origin, issue.maximum, issue.inclusive ?? true, false);
     case 'invalid_format':
       return issue.format === 'url' ? 'must be a URL such as https://host/path' : 'does not have the form it must have';
+    case 'invalid_key':
+      return issue.issues[0]?.message;
     case 'invalid_union':
       return 'has none of the forms that are accepted here';
     default:

@@ -212,6 +212,11 @@ describe('what is wrong is said in one line, and the token is in none', () => {
     ['no project', 'warehouse: { type: bigquery, dataset: people }', /warehouse\.project/],
     ['an unknown option', 'warehouse: { type: bigquery, project: p, dataset: d, keyfile: x }', /keyfile/],
     [
+      'a label that BigQuery does not take',
+      'warehouse: { type: bigquery, project: p, dataset: d, labels: { Team: x } }',
+      /labels\.Team: must begin with a small letter/,
+    ],
+    [
       'a key file that is not there',
       'warehouse: { type: bigquery, project: p, dataset: d, credentials_file: none.json }',
       /none\.json does not exist/,
