@@ -105,8 +105,9 @@ async function attempt(api: Api, usage: Usage, request: JobRequest, tried: Tried
   const { job, ours } = await insert(api, request, id, tried.projectId);
   const done = await finished(api, request, id, job);
   const statistics = part(done, 'statistics');
+  // What a process that died had begun is charged for, and in no report yet.
+  if (!usage.jobs.includes(id)) meter(usage, id, statistics, ours ? tried.bytes : 0);
   if (!ours) return (await request.isDone?.()) === true ? { id, statistics } : null;
-  meter(usage, id, statistics, tried.bytes);
   const trouble = jobTrouble(part(done, 'status'));
   if (trouble !== null) throw trouble;
   return { id, statistics };
