@@ -106,7 +106,9 @@ function limits(o: BigqueryOptions, facts: TroubleFacts, step: string): Verdict 
       `BigQuery keeps limiting the rate of requests and could not ${step}; run again later (${message})`,
     ];
   }
-  if ((status === 404 || reason === 'notFound') && /not found: (project|dataset)/i.test(message)) {
+  const absent = (status === 404 || reason === 'notFound') && /not found: (project|dataset)/i.test(message);
+  // Nothing but settings is in what these two steps send.
+  if (absent || (status === 400 && / the dataset$/.test(step))) {
     const check = 'check warehouse.project, warehouse.dataset and warehouse.location';
     return ['config', `could not ${step}: ${message}; ${check}`];
   }

@@ -65,6 +65,18 @@ describe('`rollcall check` of a dataset', () => {
     await expect(found).rejects.not.toThrow(/roles\//);
   });
 
+  test.each([
+    ['GET', "Invalid project ID 'Acme'. Project IDs must contain 6-63 lowercase letters, digits, or dashes."],
+    ['POST', 'Invalid value for location: europe-west33 is not a valid value'],
+  ])('says which settings to look at where BigQuery does not take one (%s)', async (method, message) => {
+    const bench = await makeBench(await ownPeer());
+    const does = { kind: 'answer', status: 400, reason: 'invalid', message } as const;
+    bench.peer.faults.push({ where: asking(method, /^\/datasets/), does });
+    const words = /warehouse\.project, warehouse\.dataset and warehouse\.location/;
+    const found = checkWarehouse(bench.options, context(bench));
+    await expect(found).rejects.toMatchObject({ kind: 'config', message: expect.stringMatching(words) });
+  });
+
   test('says that a token is refused', async () => {
     const bench = await makeBench(await ownPeer(), { token: 'wrong' });
     await expect(checkWarehouse(bench.options, context(bench))).rejects.toMatchObject({ kind: 'auth' });
