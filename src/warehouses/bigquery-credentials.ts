@@ -69,7 +69,9 @@ function fromFile(library: Library, file: string): AuthClient {
   } catch (error) {
     throw unusable(file, `cannot be used: ${error instanceof Error ? error.message : String(error)}`, error);
   }
-  throw unusable(file, `holds credentials of type ${String(type)}; give the key file of a service account`);
+  const other =
+    'give the key file of a service account, or leave the setting out and name the file in GOOGLE_APPLICATION_CREDENTIALS';
+  throw unusable(file, `holds credentials of type ${String(type)}; ${other}`);
 }
 
 /** Who asks, as the options say; undefined for Google's application default credentials. */

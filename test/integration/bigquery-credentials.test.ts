@@ -59,7 +59,7 @@ describe('a key file', () => {
     ['is no object', '[]', /is no key file/],
     ['has no key', { ...KEY, private_key: undefined }, /no private_key/],
     ['has a damaged key', { ...KEY, private_key: KEY.private_key.slice(0, 200) }, /private_key that cannot be read/],
-    ['is of a kind that is not known', { type: 'a_new_kind' }, /of type a_new_kind/],
+    ['is of a kind that is not known', { type: 'a_new_kind' }, /of type a_new_kind.*GOOGLE_APPLICATION_CREDENTIALS/],
   ])('that %s is a wrong setting, said before anything is sent', async (_what, content, words) => {
     const { opened, waited } = await opening(content);
     const message = expect.stringMatching(words);
