@@ -33,7 +33,7 @@ const SHORT_REASON: ReadonlySet<string> = new Set([
 ]);
 
 /** What the client says of credentials that it could not even ask with. */
-const CREDENTIALS = /credential|invalid_grant|invalid_client|private.?key|client_email|PEM|DECODER/i;
+const CREDENTIALS = /credential|invalid_grant|invalid_client|private.?key|client_email|(PEM|DECODER) routines/i;
 
 /** The credentials cannot be used, or Google gave no token for them: nothing was asked of BigQuery yet. */
 export function isCredentials({ status, reason, message }: TroubleFacts): boolean {
