@@ -18,9 +18,11 @@ export class BigqueryTrouble extends Error {
   readonly facts: TroubleFacts;
 
   constructor(facts: TroubleFacts, cause?: unknown) {
-    super(facts.message, cause === undefined ? undefined : { cause });
+    // What is wrong is said in one line, also where a server takes several.
+    const message = facts.message.replaceAll(/\s*[\r\n]\s*/g, ' ');
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'BigqueryTrouble';
-    this.facts = facts;
+    this.facts = { ...facts, message };
   }
 }
 

@@ -46,6 +46,13 @@ describe('an answer that is an error', () => {
     expect(waits).toBe(0);
   });
 
+  test('is said in one line', async () => {
+    const message = 'Syntax error:\n  Unexpected\r\n\r\nend of input';
+    expect((await made(400, { error: { code: 400, message } })).facts.message).toBe(
+      'Syntax error: Unexpected end of input',
+    );
+  });
+
   test('has words, where it brings none', async () => {
     expect((await made(403, '')).facts.message).toBe('403 without a word');
   });
