@@ -1,5 +1,5 @@
 import { type ErrorKind, RollcallError } from '../errors.ts';
-import { codeOf } from './snowflake-link.ts';
+import { codeOf, isMute } from './snowflake-link.ts';
 import { fingerprintOf, type Options } from './snowflake-login.ts';
 import { keptName, quotedName, schemaName } from './snowflake-names.ts';
 
@@ -120,13 +120,18 @@ export function isCrowded(code: string, words: string): boolean {
   );
 }
 
-/** The network, or a server that does not speak Snowflake's protocol. What such a one says has no code, and no words. */
-function networkVerdict(code: string, error: unknown, o: Options): Verdict | null {
-  const isMute = code === '' && error instanceof Error && error.message === '';
-  if (!isMute && !/^(401|402)/.test(code)) return null;
+/** The network, or a server that does not speak Snowflake's protocol: behind a login that is somebody on the way. */
+function networkVerdict(code: string, error: unknown, step: string, o: Options): Verdict | null {
+  const mute = isMute(error);
+  if (!mute && !/^(401|402)/.test(code)) return null;
   const address = `the address ${o.access_url ?? `${o.account}.snowflakecomputing.com`}`;
   const status = statusOf(error);
-  if (status === 403 || status === 404 || isMute)
+  if (mute && step !== 'log in')
+    return {
+      kind: 'transient',
+      advice: `${address} answered with something that is no answer of Snowflake's; check proxies on the way and run again`,
+    };
+  if (mute || (step === 'log in' && (status === 403 || status === 404)))
     return {
       kind: 'config',
       advice: `${address} does not answer as a Snowflake account: check warehouse.account or warehouse.access_url, and proxies on the way`,
@@ -162,7 +167,7 @@ export function explain(error: unknown, step: string, o: Options): RollcallError
     return new RollcallError(error.kind, error.message, { step, cause: error.cause ?? error });
   }
   const [code, words] = [codeOf(error), wordsOf(error)];
-  const network = networkVerdict(code, error, o);
+  const network = networkVerdict(code, error, step, o);
   // Behind a login the words of a statement may be about anything; what is about the login has a number of its own.
   const ofLogin = step === 'log in' || code.startsWith('39');
   const verdict = network ?? (ofLogin ? loginVerdict(code, words, o) : null) ?? statementVerdict(code, words, o);

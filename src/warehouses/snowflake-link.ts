@@ -91,8 +91,11 @@ export async function logOut(link: Link): Promise<void> {
   await gone.catch(() => undefined);
 }
 
-/** Codes of a session that is over: its tokens have expired, or it was closed; and of a server that was not reached. */
-const OVER: ReadonlySet<string> = new Set(['390104', '390111', '390112', '390114', '407001', '407002']);
+/**
+ * Codes of a session that is over: its tokens have expired, or it was closed (401004 is the driver's for a 390104 that
+ * comes with the status 401); and of a server that was not reached.
+ */
+const OVER: ReadonlySet<string> = new Set(['390104', '390111', '390112', '390114', '401004', '407001', '407002']);
 const UNREACHED: ReadonlySet<string> = new Set(['401001', '401002', '401003', '402001', '402002']);
 
 /** The code of a driver's error, with six digits; empty for what is none. */
@@ -104,9 +107,13 @@ export function codeOf(error: unknown): string {
 /** The session is over; the same in another one may well succeed. */
 export const isOver = (error: unknown): boolean => OVER.has(codeOf(error));
 
+/** Something else answered in Snowflake's place, such as a gateway with a page: there is no code in it, and no words. */
+export const isMute = (error: unknown): boolean =>
+  error instanceof Error && error.message === '' && codeOf(error) === '';
+
 /** What came of a statement is unknown, or will not come in this session. */
 const isLoss = (error: unknown): boolean =>
-  error instanceof RollcallError || isOver(error) || UNREACHED.has(codeOf(error));
+  error instanceof RollcallError || isOver(error) || isMute(error) || UNREACHED.has(codeOf(error));
 
 /** Begins a statement and waits until its answer begins. */
 export async function begin(link: Link, { sql, params }: Statement, describeOnly = false): Promise<RowStatement> {

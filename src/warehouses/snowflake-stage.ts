@@ -49,7 +49,7 @@ async function put(link: Link, folder: string, file: string, target: string): Pr
   const sql = `PUT ${source} ${target} AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=GZIP OVERWRITE=TRUE`;
   const { rows } = await withScratch(folder, () => ask(link, plain(sql))).catch((error: unknown) => {
     // Snowflake's own refusals have numbers; what has none comes from the transfer of the file.
-    if (error instanceof RollcallError || /^\d+$/.test(codeOf(error))) throw error;
+    if (link.lost || error instanceof RollcallError || /^\d+$/.test(codeOf(error))) throw error;
     throw notUploaded(error);
   });
   const [row] = rows;

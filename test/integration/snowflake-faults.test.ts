@@ -53,6 +53,21 @@ describe('a batch is applied once when', () => {
     expect(peer.sessions()).toBe(1);
   });
 
+  test.each([/^CREATE OR REPLACE TRANSIENT/, /^COPY/, /^BEGIN/])(
+    'the session is gone at %s, and only the status of the answer says so',
+    async (when) => {
+      peer.faults.add({ when, trouble: { kind: 'gone', status: 401 } });
+      expect(await desk.apply(BATCH)).toMatchObject({ result: 'done' });
+      expect(await seqs()).toEqual([1, 1]);
+    },
+  );
+
+  test.each([/^merge/i, /^COMMIT/, /^COPY/])('a gateway’s page stands in for the answer to %s', async (when) => {
+    peer.faults.add({ when, trouble: { kind: 'page' } });
+    expect(await desk.apply(BATCH)).toMatchObject({ result: 'done' });
+    expect(await seqs()).toEqual([1, 1]);
+  });
+
   test('the session’s token expires in it: the driver renews it and the transaction goes on', async () => {
     peer.faults.add({ when: /^merge/i, trouble: { kind: 'expired' } });
     expect(await desk.apply(BATCH)).toMatchObject({ result: 'done' });
@@ -95,6 +110,16 @@ describe('a batch is applied once when', () => {
 });
 
 describe('a transaction', () => {
+  test('that meets a gateway’s page again and again is no wrong config', async () => {
+    peer.faults.add({ when: /^merge/i, trouble: { kind: 'page' }, times: 2 });
+    await expect(desk.apply([upsert('u1')])).rejects.toMatchObject({
+      kind: 'transient',
+      message: expect.stringMatching(/something that is no answer of Snowflake's.*run again/),
+    });
+    expect(await desk.apply([upsert('u1')])).toMatchObject({ result: 'done' });
+    expect(await seqs()).toEqual([1]);
+  });
+
   test('is rolled back after an error, and nothing of it is left', async () => {
     const since = peer.log.length;
     peer.faults.add({

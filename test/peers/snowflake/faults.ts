@@ -4,6 +4,8 @@ export type Trouble =
   | { readonly kind: 'refuse'; readonly code: string; readonly message: string; readonly sqlState?: string }
   /** An answer of the gateway's, with this status. */
   | { readonly kind: 'status'; readonly status: number }
+  /** A page of the gateway's in place of an answer, as if it were one. */
+  | { readonly kind: 'page' }
   /** The statement is executed, and its answer never comes: the connection breaks. */
   | { readonly kind: 'drop' }
   /** The statement is not executed and gets no answer; the connection stays open. */
@@ -12,8 +14,8 @@ export type Trouble =
   | { readonly kind: 'mute' }
   /** The session's token has expired: the driver renews it and sends the statement again. */
   | { readonly kind: 'expired' }
-  /** The session is gone, and what was open in it undone. */
-  | { readonly kind: 'gone' }
+  /** The session is gone, and what was open in it undone. Said in a body, as 390111, or as 390104 with the status 401. */
+  | { readonly kind: 'gone'; readonly status?: 401 }
   /** The virtual warehouse resumes for so many polls before the answer is ready. */
   | { readonly kind: 'slow'; readonly polls: number }
   /** The file of a PUT is to be sent to a store that refuses it. */

@@ -75,8 +75,12 @@ async function troubled(state: State, trouble: Trouble | null, asked: Asked): Pr
     const session = state.open.get(token);
     state.open.delete(token);
     if (session !== undefined) await closeSession(session);
-    send(response, failed(new Failure('390111', 'Session no longer exists.', '08001'), ''));
-  } else return trouble?.kind === 'silence';
+    if (trouble.status === 401)
+      send(response, failed(new Failure('390104', 'Authentication token is invalid.', '08001'), ''), 401);
+    else send(response, failed(new Failure('390111', 'Session no longer exists.', '08001'), ''));
+  } else if (trouble?.kind === 'page')
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>please wait</html>');
+  else return trouble?.kind === 'silence';
   return true;
 }
 
