@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import type { Usage } from '../contract/run.ts';
 import type { OpenContext, Row, Statement } from '../contract/warehouse.ts';
-import { RollcallError } from '../errors.ts';
+import { isAbort, RollcallError } from '../errors.ts';
 import { explain, isCrowded } from './snowflake-errors.ts';
 import { giveLink, takeLink } from './snowflake-keep.ts';
 import { type Answer, ask, codeOf, isOver, type Link } from './snowflake-link.ts';
@@ -83,7 +83,7 @@ export async function persist<T>(
       shouldRetry: ({ error }) => again(error),
     });
   } catch (error) {
-    if (signal.aborted && error === signal.reason) throw error;
+    if (signal.aborted && isAbort(error)) throw error;
     throw explain(error, step, desk.o);
   }
 }

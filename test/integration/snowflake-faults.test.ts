@@ -109,6 +109,17 @@ describe('a batch is applied once when', () => {
   });
 });
 
+test('being asked to stop while others keep it from a table is no error', async () => {
+  const stop = new AbortController();
+  const options = snowflake.options.parse({ ...optionsTo(peer.url), password: LOADER.password });
+  const context = { scratch: folder, signal: stop.signal, waiting: () => stop.abort() };
+  const session = await snowflake.open(options, 'write', context);
+  const crowded = { kind: 'refuse', code: '000625', message: 'too many waiters' } as const;
+  peer.faults.add({ when: /^DROP TABLE/, trouble: crowded });
+  await expect(session?.unstage(desk.d.table('stage_e1_1_aa'))).rejects.toMatchObject({ name: 'AbortError' });
+  await session?.close();
+});
+
 describe('a transaction', () => {
   test('that meets a gateway’s page again and again is no wrong config', async () => {
     peer.faults.add({ when: /^merge/i, trouble: { kind: 'page' }, times: 2 });
