@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TABLES } from '../sql/tables.ts';
@@ -11,16 +12,18 @@ import { dropStaging, stageFile } from './snowflake-stage.ts';
 import { type Shown, showTables } from './snowflake-tables.ts';
 
 /** A line of one staged record: everything that a batch goes through, once. */
-const PROBE = { batch_id: '0-0-0', line: '{"n":"1","op":"reject"}\n' };
+const PROBE = '{"n":"1","op":"reject"}\n';
 
 /** Loads one line as a batch is loaded: storage, CREATE TABLE, the virtual warehouse, reading. */
 async function tryLoading(desk: Desk): Promise<void> {
   const d = snowflakeDialect(desk.o);
-  const path = join(driverFolder(desk.context.scratch), `check-${process.pid}.ndjson`);
-  await writeFile(path, PROBE.line, { mode: 0o600 });
+  // Of its own, as the id of a batch is: two may check at once.
+  const batch_id = `${randomBytes(8).toString('hex')}-0-0`;
+  const path = join(driverFolder(desk.context.scratch), `check-${batch_id}.ndjson`);
+  await writeFile(path, PROBE, { mode: 0o600 });
   try {
     const bytes = (await stat(path)).size;
-    const staging = await stageFile(desk, d, { batch_id: PROBE.batch_id, path, lines: 1, bytes, longest: bytes });
+    const staging = await stageFile(desk, d, { batch_id, path, lines: 1, bytes, longest: bytes });
     await persist(desk, 'read a table', (link) => use(desk, link, plain(`SELECT COUNT(*) AS "LINES" FROM ${staging}`)));
     await dropStaging(desk, staging);
   } finally {

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -15,6 +15,9 @@ import { showTables } from './snowflake-tables.ts';
 type Dialect = ReturnType<typeof snowflakeDialect>;
 
 const LINES = '_lines';
+
+/** Begins the name of a folder with a batch's compressed file. */
+const LOAD = 'load-';
 
 /** Names of staging tables: `stage_`, epoch, seq and hash of a batch. */
 const OF_A_BATCH = /^STAGE_[0-9A-F]+_\d+_[0-9A-F]+(_LINES)?$/;
@@ -104,9 +107,24 @@ async function stageIn(desk: Desk, link: Link, upload: Upload): Promise<string> 
   return staging;
 }
 
+/** Removes compressed files of processes that died: they hold users, and nobody else would. */
+async function sweepFiles(folder: string, now: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const found = name.startsWith(LOAD) ? await stat(join(folder, name)).catch(() => null) : null;
+    // Null where another process was quicker.
+    if (found !== null && now - found.mtimeMs > LEFT_BEHIND)
+      await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
 /** Loads a batch into a staging table: compressed, uploaded to the user's own stage, copied, and split into columns. */
 export async function stageFile(desk: Desk, d: Dialect, file: SealedFile): Promise<string> {
-  const folder = await mkdtemp(join(driverFolder(desk.context.scratch), 'load-'));
+  const all = driverFolder(desk.context.scratch);
+  await sweepFiles(all, Date.now());
+  // Named after the batch: a killed process's file is in the way of the next one who loads it, and goes with his.
+  const folder = join(all, `${LOAD}${file.batch_id}`);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: 0o700 });
   try {
     return await persist(desk, 'stage the batch', (link) => stageIn(desk, link, { file, d, folder }));
   } finally {

@@ -111,6 +111,8 @@ describe('a process that is killed', () => {
       { op: 'insert', n: 1 },
       { op: 'update', n: 1 },
     ]);
+    // Its compressed file, which holds users, is gone as well.
+    expect(filesOf(join(home.state, 'snowflake'))).toEqual([]);
   });
 });
 

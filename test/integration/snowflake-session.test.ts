@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dialect, init, parse } from '@polyglot-sql/sdk';
@@ -68,6 +68,25 @@ describe('an upload', () => {
     expect(copied).toHaveLength(3);
   });
 
+  test('takes the file of a process that died along a day later', async () => {
+    const signal = new AbortController().signal;
+    const session = await snowflake.open(
+      options.parse({ ...optionsTo(peer.url), password: LOADER.password }),
+      'write',
+      { scratch: folder, signal, waiting: () => undefined },
+    );
+    const left = ['load-e9-1-aa', 'load-e9-2-bb'].map((name) => join(folder, 'snowflake', name));
+    for (const dead of left) {
+      mkdirSync(dead, { recursive: true });
+      writeFileSync(join(dead, 'e9.json.gz'), 'users');
+    }
+    const yesterday = Date.now() / 1000 - 25 * 60 * 60;
+    utimesSync(left[0] ?? '', yesterday, yesterday);
+    await session?.stage(desk.file('e1-1-aa', [upsert('u1')]), signal);
+    await session?.close();
+    expect(readdirSync(join(folder, 'snowflake'))).toEqual(['load-e9-2-bb']);
+  });
+
   test('leaves nothing behind: neither here nor in the user’s stage', async () => {
     await desk.apply([upsert('u1')]);
     const files = readdirSync(peer.account.stages, { recursive: true, withFileTypes: true }).filter((entry) =>
@@ -118,6 +137,15 @@ describe('reading', () => {
     await expect(ask(link, { sql: 'select 7 as "S"', params: [] })).resolves.toMatchObject({ rows: [{ s: 7 }] });
     await logOut(link);
   });
+});
+
+test('two checks at once stay out of each other’s way', async () => {
+  const signal = new AbortController().signal;
+  const context = { scratch: folder, signal, waiting: () => undefined };
+  const given = options.parse({ ...optionsTo(peer.url), password: LOADER.password });
+  await Promise.all([snowflake.check?.(given, context), snowflake.check?.(given, context)]);
+  const made = peer.log.flatMap(({ sql }) => /^CREATE OR REPLACE TRANSIENT TABLE (\S+)/.exec(sql)?.[1] ?? []);
+  expect(new Set(made).size).toBe(4);
 });
 
 test('an independent parser of Snowflake’s SQL takes everything that a session sends', async () => {
