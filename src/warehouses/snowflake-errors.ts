@@ -68,6 +68,9 @@ function loginVerdict(code: string, words: string, o: Options): Verdict | null {
   return null;
 }
 
+/** Why a login was refused, where nothing is known of it. */
+const UNNAMED: Verdict = { kind: 'auth', advice: 'ask an admin of the account what keeps this user out' };
+
 const GRANT_TABLES = (o: Options): string =>
   `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schemaName(o)} TO ROLE ${roleIn(o)} (or let that role own them)`;
 
@@ -100,7 +103,7 @@ function statementVerdict(code: string, words: string, o: Options): Verdict | nu
   if (/warehouse .*suspended|cannot be resumed/i.test(words))
     return missing(`ALTER WAREHOUSE ${quotedName(o.warehouse)} SET AUTO_RESUME = TRUE (or GRANT OPERATE on it)`);
   if (code === '003001' || /insufficient privileges|not authorized to/i.test(words)) return grantVerdict(words, o);
-  if (code === '002043' || /^(database|schema|warehouse) .*does not exist or not authorized/i.test(words))
+  if (code === '002043' || /\b(database|schema|warehouse)\b.* does not exist or not authorized/i.test(words))
     return grantVerdict(words, o);
   if (/^(090105|090106)$/.test(code)) return grantVerdict(code === '090105' ? 'database' : 'schema', o);
   if (isCrowded(code, words))
@@ -140,7 +143,7 @@ function networkVerdict(code: string, error: unknown, step: string, o: Options):
     return { kind: 'transient', advice: `${address} is not known here: check warehouse.account, DNS and the network` };
   return {
     kind: 'transient',
-    advice: `${address} was not reached, or answered${status === null ? '' : ` ${status}`}; check the network and run again`,
+    advice: `${address} ${status === null ? 'was not reached' : `answered ${status}`}; check the network and run again`,
   };
 }
 
@@ -170,7 +173,11 @@ export function explain(error: unknown, step: string, o: Options): RollcallError
   const network = networkVerdict(code, error, step, o);
   // Behind a login the words of a statement may be about anything; what is about the login has a number of its own.
   const ofLogin = step === 'log in' || code.startsWith('39');
-  const verdict = network ?? (ofLogin ? loginVerdict(code, words, o) : null) ?? statementVerdict(code, words, o);
+  const verdict =
+    network ??
+    (ofLogin ? loginVerdict(code, words, o) : null) ??
+    statementVerdict(code, words, o) ??
+    (step === 'log in' ? UNNAMED : null);
   const told = `${placeOf(step, network === null, o)}: ${words}${code === '' ? '' : ` (${code})`}`;
   if (verdict === null) return new RollcallError('bug', told, { step, cause: error });
   const { kind, advice } = verdict;

@@ -108,6 +108,18 @@ describe('a login', () => {
       "Role 'LOADING' specified in the connect string does not exist or not authorized.",
       /GRANT ROLE "LOADING" TO USER "LOADER"/,
     ],
+    [
+      'a database that is not there',
+      '390201',
+      'The requested database does not exist or not authorized.',
+      /GRANT USAGE, CREATE SCHEMA ON DATABASE "ANALYTICS" TO ROLE "LOADING"/,
+    ],
+    [
+      'something that nothing is known of',
+      '000403',
+      'Account is suspended due to lack of payment method.',
+      /lack of payment method \(000403\)\. Ask an admin of the account/,
+    ],
   ])('that %s forbids says so', async (_what, code, words, message) => {
     peer.faults.add({ when: /LOGIN/, trouble: { kind: 'refuse', code, message: words } });
     expect(await checked(PASSWORD)).toMatchObject({ ok: false, code: 1, message: expect.stringMatching(message) });
@@ -119,7 +131,7 @@ describe('a login', () => {
     const ended = await home.run(['query', 'select 1']);
     expect(ended).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/ECONNREFUSED.*The address http:\/\/127\.0\.0\.1:\d+ was not reached/),
+      stderr: expect.stringMatching(/ECONNREFUSED.*The address http:\/\/127\.0\.0\.1:\d+ was not reached; check/),
     });
   });
 });
