@@ -19,7 +19,14 @@ export const PATIENCE: Patience = { silence: 60_000, statement: 60 * 60_000 };
 const GOODBYE = 5_000;
 
 /** Sent with every statement: what sessions of other users may have been set to otherwise. */
-const PARAMETERS = { TIMEZONE: 'UTC', ERROR_ON_NONDETERMINISTIC_MERGE: true, LOCK_TIMEOUT: 600 } as const;
+const PARAMETERS = {
+  TIMEZONE: 'UTC',
+  // Another format would make no time of any of ours, and a limit would make half an answer a whole one.
+  TIMESTAMP_INPUT_FORMAT: 'AUTO',
+  ROWS_PER_RESULTSET: 0,
+  ERROR_ON_NONDETERMINISTIC_MERGE: true,
+  LOCK_TIMEOUT: 600,
+} as const;
 
 /** A session with Snowflake, used by one caller at a time. */
 export interface Link {

@@ -216,6 +216,8 @@ describe('a session', () => {
     expect(peer.log.at(-1)?.parameters).toMatchObject({
       QUERY_TAG: 'rollcall',
       TIMEZONE: 'UTC',
+      TIMESTAMP_INPUT_FORMAT: 'AUTO',
+      ROWS_PER_RESULTSET: 0,
       ERROR_ON_NONDETERMINISTIC_MERGE: true,
     });
   });
