@@ -1,4 +1,5 @@
 import type { Rejected } from '../contract/journal.ts';
+import type { Json } from '../contract/json.ts';
 import type { Row } from '../contract/warehouse.ts';
 import { parseJson } from '../http/json.ts';
 import { readLastChanges, readRejected } from '../sql/quarantine.ts';
@@ -71,6 +72,16 @@ async function current(f: Following): Promise<{ tried: Waiting[]; outdated: numb
   return { tried, outdated: waiting.length - tried.length };
 }
 
+/** The record; undefined where its beginning alone was kept, as it was too large for the warehouse. */
+function recordOf(payload: string): Json | undefined {
+  try {
+    return parseJson(payload);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** Tries quarantined records again, with today's mapping. Never overwrites a user seen since. */
 export async function replay(f: Following): Promise<void> {
   const { journal, reader, counts, warnings } = f;
@@ -83,17 +94,27 @@ export async function replay(f: Following): Promise<void> {
   const rules = { ...diffRules(f, refs, true), rules: columnRules(f.deps.settings, true) };
   const active = rules.source.impliesActive ? true : null;
   const loaded: string[] = [];
+  let cut = 0;
   for (const { payload, page, payload_hash } of tried) {
-    const records = [parseJson(payload)];
-    const diff = await diffPage(journal, rules, { records, page, active, unlessSeen: false, lookup: false });
+    const record = recordOf(payload);
+    if (record === undefined) {
+      cut += 1;
+      continue;
+    }
+    const diff = await diffPage(journal, rules, { records: [record], page, active, unlessSeen: false, lookup: false });
     const lines = diff.bad === 0 ? [...diff.lines, replayedLine(payload_hash)] : diff.lines;
     await journal.step({ ...diff, lines, place: null });
     counts.rejected += diff.bad;
     if (diff.bad === 0) loaded.push(payload_hash);
   }
   counts.seen = tried.length;
+  counts.rejected += cut;
   await applyBatch(applying(f));
   journal.markReplayed(loaded, journal.now());
+  if (cut > 0)
+    warnings.push(
+      `${cut} quarantined record${cut === 1 ? ' is' : 's are'} too large to have been kept whole; leave out what makes them large (columns.exclude) and sync`,
+    );
   if (outdated > 0)
     warnings.push(`${outdated} quarantined records are older than what is known of their users and were left alone`);
 }

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -9,6 +9,7 @@ import { STAGING_COLUMNS } from '../sql/tables.ts';
 import { type Desk, persist, plain, use } from './snowflake-desk.ts';
 import { literal, type snowflakeDialect } from './snowflake-dialect.ts';
 import { driverFolder, withScratch } from './snowflake-driver.ts';
+import { sendable } from './snowflake-lines.ts';
 import { ask, codeOf, type Link } from './snowflake-link.ts';
 import { showTables } from './snowflake-tables.ts';
 
@@ -29,8 +30,8 @@ function tablesOf(d: Dialect, batch_id: string): { readonly lines: string; reado
   return { lines: d.table(`${name}${LINES}`), staging: d.table(name) };
 }
 
-async function compress(from: string, to: string): Promise<number> {
-  await pipeline(createReadStream(from), createGzip(), createWriteStream(to, { mode: 0o600 }));
+async function compress(file: SealedFile, to: string): Promise<number> {
+  await pipeline(sendable(file), createGzip(), createWriteStream(to, { mode: 0o600 }));
   return (await stat(to)).size;
 }
 
@@ -89,7 +90,7 @@ async function stageIn(desk: Desk, link: Link, upload: Upload): Promise<string> 
   const { file, d, folder } = upload;
   const { lines, staging } = tablesOf(d, file.batch_id);
   const name = `${file.batch_id}.json.gz`;
-  desk.used.bytes += await compress(file.path, join(folder, name));
+  desk.used.bytes += await compress(file, join(folder, name));
   if ((await loadLines(desk, link, upload, name)) === 0) {
     // Load history knows the file, and skips it without a word. Under a new name it is a new file.
     const fresh = `${file.batch_id}-${Date.now().toString(36)}.json.gz`;

@@ -186,6 +186,24 @@ describe('promise 5: a record that cannot be loaded is quarantined, and the othe
     expect(await stage.ops('u4')).toEqual(['insert']);
   });
 
+  test('a record of which the beginning alone was kept is left alone by a replay, which loads the others', async () => {
+    const stage = makeStage();
+    change(stage.world, 'u4', { name: 'x'.repeat(2000) });
+    change(stage.world, 'u5', { name: 'y'.repeat(2000) });
+    const small = { settings: { quarantine: { page_ratio: 1, scan_ratio: 1, max_record_bytes: 1500 } } };
+    expectOk(await stage.sync(small));
+    await stage.engine.tamper("update rejected_records set payload = left(payload, 1000) where user_id = 'u4'");
+    const { run } = await stage.run({ request: { kind: 'resync', chosen: 'rejected' } });
+    expect(run).toMatchObject({
+      outcome: 'ok',
+      counts: { inserted: 1, rejected: 1 },
+      warnings: [
+        expect.stringMatching(/^1 quarantined record is too large to have been kept whole; .*columns\.exclude/),
+      ],
+    });
+    expect(await stage.live()).toContain('u5');
+  });
+
   test('a record that the warehouse refuses once more is not marked as loaded', async () => {
     const stage = makeStage();
     change(stage.world, 'u4', { created_at: 'nonsense' });

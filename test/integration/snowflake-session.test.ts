@@ -10,7 +10,7 @@ import { ask, begin, logIn, logOut, rowsOf } from '../../src/warehouses/snowflak
 import { options } from '../../src/warehouses/snowflake-login.ts';
 import type { Peer } from '../peers/snowflake/state.ts';
 import { LOADER, optionsTo, peerOf } from '../support/snowflake.ts';
-import { type Desk, openDesk, upsert } from '../support/warehouses.ts';
+import { type Desk, openDesk, reject, upsert } from '../support/warehouses.ts';
 
 let peer: Peer;
 let desk: Desk;
@@ -95,6 +95,20 @@ describe('an upload', () => {
     expect(files).toEqual([]);
     expect([...peer.account.made.keys()].filter((name) => name.includes('STAGE_'))).toEqual([]);
   });
+});
+
+test('a line that is too long for Snowflake costs its row alone', async () => {
+  const large = JSON.stringify({ id: 'u2', bio: `\u2028é🎉"${'x'.repeat(17_000_000)}` });
+  const lines = [upsert('u1', { name: 'A\u2028B' }), upsert('u2', { raw: large }), reject(large), upsert('u3')];
+  expect(await desk.apply(lines)).toMatchObject({ result: 'done', refused: ['u2'] });
+  expect(await desk.rows('users', 'user_id')).toMatchObject([{ user_id: 'u1', name: 'A\u2028B' }, { user_id: 'u3' }]);
+  const kept = await desk.read(
+    'select reason, left(payload, 10) as start, length(payload) > 1000000 as much from rejected_records order by reason',
+  );
+  expect(kept).toEqual([
+    { reason: 'id: a user without an id', start: '{"id":"u2"', much: true },
+    { reason: 'raw: the warehouse cannot convert this value', start: '{"id":"u2"', much: true },
+  ]);
 });
 
 describe('reading', () => {

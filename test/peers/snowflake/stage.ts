@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Account, fullName, type Home } from './catalog.ts';
 import { Failure } from './failure.ts';
@@ -46,6 +47,20 @@ const COLUMNS = ['file', 'status', 'rows_parsed', 'rows_loaded', 'error_limit', 
 
 const COPY = /^COPY INTO\s+(\S+)\s+FROM\s+('[^']+'|\S+)/i;
 
+/** One value may have so many bytes. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+function refuseLarge(path: string): void {
+  const text = gunzipSync(readFileSync(path));
+  for (let from = 0; from < text.length; ) {
+    const newline = text.indexOf(10, from);
+    const end = newline < 0 ? text.length : newline;
+    const words = `Error parsing JSON: document is too large, max size ${MOST_BYTES} bytes`;
+    if (end - from > MOST_BYTES) throw new Failure('100069', words, '22P02');
+    from = end + 1;
+  }
+}
+
 /** Loads files of the user's stage into a table of one VARIANT column; what it loaded before it skips in silence. */
 export async function copyInto(session: Loader, sql: string): Promise<Rowset> {
   const { account, home, user, connection } = session;
@@ -62,6 +77,7 @@ export async function copyInto(session: Loader, sql: string): Promise<Rowset> {
     if (!existsSync(path)) throw new Failure('091016', `Remote file '${name}' was not found.`, '22000');
     const known = `${table} ${account.made.get(table)} ${path}`;
     if (account.history.has(known)) continue;
+    refuseLarge(path);
     const target = await toDuckdb(`SELECT * FROM ${into}`);
     const { rowsChanged } = await connection.run(
       `INSERT INTO ${target.replace(/^SELECT \* FROM /, '')} SELECT json FROM read_json_objects(?, format = 'newline_delimited', maximum_object_size = 67108864)`,
