@@ -84,10 +84,12 @@ async function stage(work: ApplyWork, session: Session, batch: Batch, facts: Bat
 }
 
 /** The fence was not passed: an earlier attempt of this batch did it, or another writer has the connection. */
-async function settleFence(work: ApplyWork, session: Session, batch: Batch): Promise<void> {
+async function settleFence(work: ApplyWork, session: Session, batch: Batch, staging: string): Promise<void> {
   const { settings, warehouse } = work.deps;
   const [state] = await rows(session, readState(warehouse.dialect, settings.name));
   if (state?.batch_id === batch.batch_id) return;
+  // Nobody will load this batch: it is read again under another number.
+  await session.unstage(staging);
   throw new RollcallError(
     'lost-lease',
     `${settings.name}: another process took this connection over; batch ${batch.seq} was not applied and nothing is lost`,
@@ -124,7 +126,7 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
     applyScript(dialect, facts, { staging, refused: refused.length > 0, repeated, extra }),
     deps.signal,
   );
-  if (result === 'fenced') await settleFence(work, session, batch);
+  if (result === 'fenced') await settleFence(work, session, batch, staging);
   else journal.markSent(unsent.map((run) => run.run_id));
   await journal.promote(batch, (effects) => {
     addBatch(counts, effects);

@@ -126,6 +126,8 @@ describe('two hosts', () => {
     const back = await home.sync();
     expect(back).toMatchObject({ code: 0, outcome: 'ok', inserted: 1 });
     expect(back.stderr).toMatch(/rebuilding the ledger from the warehouse: another ledger took the connection over/);
+    // The batch that met the fence left nothing behind.
+    expect([...peer.account.made.keys()].filter((name) => name.includes('STAGE_'))).toEqual([]);
     await expectTable(home);
     expect(await other.sync()).toMatchObject({ code: 0, outcome: 'ok', inserted: 0 });
     expect(await home.rows("select count(*) as n from user_changes where op = 'insert'")).toEqual([{ n: 41 }]);
