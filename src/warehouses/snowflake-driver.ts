@@ -45,8 +45,19 @@ export async function driverConnection(scratch: string, options: ConnectionOptio
     representNullAsStringNull: false,
     jsTreatIntegerAsBigInt: true,
     clientStoreTemporaryCredential: false,
+    clientSessionKeepAlive: false,
     ...options,
   });
+}
+
+/**
+ * Where an account keeps sessions alive whatever the driver asks for, the driver's heartbeat would keep this process
+ * alive, too: nothing that was left to do would end it.
+ */
+export function withoutHeartbeat(connection: Connection): void {
+  const timer: unknown = Reflect.get(connection, 'keepalive');
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
+    timer.unref();
 }
 
 /** Uses of the scratch folder as the system's temporary folder, and what it was before the first of them. */

@@ -1,7 +1,7 @@
 import type { Connection, RowStatement, SnowflakeError } from 'snowflake-sdk';
 import type { ReadOptions, Row, Statement } from '../contract/warehouse.ts';
 import { RollcallError } from '../errors.ts';
-import { driverConnection } from './snowflake-driver.ts';
+import { driverConnection, withoutHeartbeat } from './snowflake-driver.ts';
 import { loginOptions, type Options } from './snowflake-login.ts';
 import { type Requests, sessionRequests } from './snowflake-requests.ts';
 import { rowReader } from './snowflake-rows.ts';
@@ -80,6 +80,7 @@ export async function logIn(o: Options, scratch: string, patience: Patience = PA
     (done) => requests.during(() => connection.connect((error) => done(error, undefined))),
     () => requests.end(),
   );
+  withoutHeartbeat(connection);
   return { connection, requests, patience, lost: false };
 }
 

@@ -67,6 +67,13 @@ describe('a sync', () => {
     expect(row?.usage).toMatchObject({ bytes: expect.any(Number), rows: expect.any(Number) });
   });
 
+  test('ends by itself also where the account keeps sessions alive', async () => {
+    const insisting = await peerOf({ keepsAlive: true });
+    const ended = await snowflakeHome(api, insisting).run(['sync', '--json']);
+    expect(synced(ended)).toMatchObject({ code: 0, outcome: 'ok', inserted: 40 });
+    expect([insisting.counted.logouts, insisting.sessions()]).toEqual([1, 0]);
+  });
+
   test('says nothing but its own words, and writes nowhere but into the state folder', async () => {
     const temporary = emptyFolder();
     const ended = await home.run(['sync', '--json'], { env: { TMPDIR: temporary } });

@@ -60,7 +60,10 @@ async function logIn(state: State, query: URLSearchParams, data: LoginData): Pro
   state.open.set(token, openSession({ token, user: user.name, role, connection, account, home }));
   state.masters.set(master, token);
   state.counted.logins += 1;
-  const parameters = [{ name: 'CLIENT_SESSION_KEEP_ALIVE', value: false }];
+  const parameters = [
+    { name: 'CLIENT_SESSION_KEEP_ALIVE', value: state.keepsAlive },
+    { name: 'CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY', value: 3600 },
+  ];
   return done({
     ...tokens(token, master),
     sessionId: state.counted.logins,
@@ -135,6 +138,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer> {
   const state: State = {
     url: '',
     users: options.users,
+    keepsAlive: options.keepsAlive ?? false,
     account: await makeAccount(folder, home, options.schema ?? true),
     faults: makeFaults(),
     log: [],

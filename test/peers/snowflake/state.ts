@@ -47,11 +47,14 @@ export interface PeerOptions {
   readonly home?: Home;
   /** False: the schema is still to be made. */
   readonly schema?: boolean;
+  /** The account keeps sessions alive whatever a client asks for. */
+  readonly keepsAlive?: boolean;
 }
 
 /** Everything that the server of an account remembers. */
 export interface State extends Omit<Peer, 'sessions' | 'run' | 'records' | 'stop' | 'url'> {
   readonly users: readonly User[];
+  readonly keepsAlive: boolean;
   readonly open: Map<string, Session>;
   readonly masters: Map<string, string>;
   readonly chunks: Chunks;
