@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { type Link, logIn, logOut } from './snowflake-link.ts';
 import type { Options } from './snowflake-login.ts';
 
-/** A session that nobody has used for so long is closed, in ms. */
-const IDLE = 10 * 60_000;
+/**
+ * A session that nobody has used for so long is closed, in ms. Snowflake lets it be renewed for four hours, also where
+ * the token that it began with has expired by then: those of OAuth mostly last ten minutes, and a scan may take longer.
+ */
+const IDLE = 3 * 60 * 60_000;
 
 interface Kept {
   readonly link: Link;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dialect, init, parse } from '@polyglot-sql/sdk';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Session } from '../../src/contract/warehouse.ts';
 import { RollcallError } from '../../src/errors.ts';
 import { snowflake } from '../../src/warehouses/snowflake.ts';
@@ -186,6 +186,19 @@ describe('a session', () => {
     if (found === null) throw new Error('the tables are there');
     return found;
   };
+
+  test('is kept over a scan of two hours, for a token that one logs in with lasts ten minutes', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { logins } = peer.counted;
+    try {
+      await desk.session().close();
+      await vi.advanceTimersByTimeAsync(2 * 60 * 60_000);
+    } finally {
+      vi.useRealTimers();
+    }
+    await (await open()).close();
+    expect([peer.counted.logins, peer.sessions()]).toEqual([logins, 1]);
+  });
 
   test('is kept for the next user, and made anew where it is gone', async () => {
     await desk.session().close();
