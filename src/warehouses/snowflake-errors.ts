@@ -90,7 +90,7 @@ function grantVerdict(words: string, o: Options): Verdict {
 }
 
 /** Why a statement was refused. */
-function statementVerdict(code: string, words: string, o: Options): Verdict | null {
+function statementVerdict(code: string, words: string, step: string, o: Options): Verdict | null {
   if (code === '000606' || /no active warehouse/i.test(words))
     return missing(
       `GRANT USAGE ON WAREHOUSE ${quotedName(o.warehouse)} TO ROLE ${roleIn(o)} (the warehouse must be there)`,
@@ -108,6 +108,8 @@ function statementVerdict(code: string, words: string, o: Options): Verdict | nu
   if (/^(090105|090106)$/.test(code)) return grantVerdict(code === '090105' ? 'database' : 'schema', o);
   if (isCrowded(code, words))
     return { kind: 'transient', advice: 'other programs are changing the same tables; run again, or at another time' };
+  if (code === '000904' && step === 'apply the batch')
+    return { kind: 'bug', advice: 'somebody may have dropped a column: run again, which makes it anew and fills it' };
   if (/^(000604|000630)$/.test(code))
     return { kind: 'transient', advice: 'somebody cancelled it, or it took too long; run again' };
   if (/^(000603|300002|300005)$/.test(code))
@@ -176,7 +178,7 @@ export function explain(error: unknown, step: string, o: Options): RollcallError
   const verdict =
     network ??
     (ofLogin ? loginVerdict(code, words, o) : null) ??
-    statementVerdict(code, words, o) ??
+    statementVerdict(code, words, step, o) ??
     (step === 'log in' ? UNNAMED : null);
   const told = `${placeOf(step, network === null, o)}: ${words}${code === '' ? '' : ` (${code})`}`;
   if (verdict === null) return new RollcallError('bug', told, { step, cause: error });

@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Row, Statement, TableIdentity } from '../contract/warehouse.ts';
+import type { PlacedColumn } from '../sql/ddl.ts';
+import { refillColumns } from '../sql/repair.ts';
 import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
 import { type Desk, type Hope, inTransaction, persist, plain, use } from './snowflake-desk.ts';
-import { addedColumn } from './snowflake-dialect.ts';
+import { addedColumn, snowflakeDialect } from './snowflake-dialect.ts';
 import { explain } from './snowflake-errors.ts';
 import { ask, codeOf, describe, type Link } from './snowflake-link.ts';
 import { schemaName } from './snowflake-names.ts';
@@ -55,15 +57,39 @@ function columnLookup(link: Link, before: Shown): (table: string, column: string
   };
 }
 
+/** Columns that are to be added to tables which were there before: somebody dropped them, or they are new to Rollcall. */
+async function missingOf(link: Link, before: Shown, statements: readonly Statement[]): Promise<PlacedColumn[]> {
+  const isThere = columnLookup(link, before);
+  const missing: PlacedColumn[] = [];
+  for (const { sql, adds } of statements) {
+    const added = addedColumn(sql);
+    if (added === null || adds === undefined || (await isThere(added.table, added.column))) continue;
+    missing.push({ table: adds.table, column: added.column.toLowerCase() });
+  }
+  return missing;
+}
+
+/** What tells every ledger to load again what columns have lost; before they are added, so that a kill loses nothing. */
+async function tellLost(desk: Desk, link: Link, missing: readonly PlacedColumn[]): Promise<void> {
+  const told = refillColumns(snowflakeDialect(desk.o), missing, randomBytes(8).toString('hex'));
+  if (told.length === 0) return;
+  await inTransaction(link, async () => {
+    for (const statement of told) await ask(link, statement);
+    return true;
+  });
+}
+
 /** Runs definitions. Each is a transaction of its own in Snowflake; a column that is there is not added again. */
 async function define(desk: Desk, link: Link, statements: readonly Statement[]): Promise<void> {
   const before = await showTables(desk, link);
   if (before === null) await ask(link, plain(`CREATE SCHEMA IF NOT EXISTS ${schemaName(desk.o)}`));
-  const isThere = columnLookup(link, before ?? new Map());
-  for (const statement of statements) {
-    const added = addedColumn(statement.sql);
-    if (added === null || !(await isThere(added.table, added.column))) await ask(link, statement);
-  }
+  const missing = await missingOf(link, before ?? new Map(), statements);
+  const isMissing = ({ sql, adds }: Statement): boolean =>
+    missing.some(({ table, column }) => table === adds?.table && addedColumn(sql)?.column.toLowerCase() === column);
+  // Where some tables are missing, too, there is no ledger that could know what the others had.
+  if (before !== null && identityOf(before) !== null) await tellLost(desk, link, missing);
+  for (const statement of statements)
+    if (addedColumn(statement.sql) === null || isMissing(statement)) await ask(link, statement);
 }
 
 /**

@@ -89,6 +89,24 @@ describe('a sync', () => {
   });
 });
 
+test('a column that somebody dropped is made again and filled by the run after the one that met it', async () => {
+  await home.sync();
+  const values = 'select user_id, availability from users order by user_id';
+  const before = await home.rows(values);
+  await peer.run('ALTER TABLE "ANALYTICS"."ROLLCALL"."USERS" DROP COLUMN "AVAILABILITY"');
+  expect(await home.sync()).toMatchObject({ code: 0, unchanged: 40, statements: 0 });
+  api.world.add({ name: 'Nadia New' });
+  const [first] = api.world.users();
+  if (first !== undefined) api.world.change(first.id, { name: 'Another Name' });
+  expect((await home.sync()).error?.message).toMatch(/somebody may have dropped a column: run again/i);
+  expect(await home.sync()).toMatchObject({ code: 0, outcome: 'ok', inserted: 1 });
+  expect((await home.rows(values)).filter(({ user_id }) => before.some((row) => row.user_id === user_id))).toEqual(
+    before,
+  );
+  await expectTable(home);
+  expect(await home.sync()).toMatchObject({ code: 0, statements: 0 });
+});
+
 describe('a process that is killed', () => {
   const killAt = async (when: RegExp, kind: 'mute' | 'silence'): Promise<void> => {
     const since = peer.log.length;
