@@ -21,7 +21,7 @@ const LINES = '_lines';
 const LOAD = 'load-';
 
 /** Names of staging tables: `stage_`, epoch, seq and hash of a batch. */
-const OF_A_BATCH = /^STAGE_[0-9A-F]+_\d+_[0-9A-F]+(_LINES)?$/;
+const OF_A_BATCH = /^STAGE_([0-9A-F]+)_(\d+)_[0-9A-F]+(?:_LINES)?$/;
 const LEFT_BEHIND = 24 * 60 * 60_000;
 
 /** Where a batch is staged: the file's lines as they are, and the same as columns. */
@@ -138,11 +138,24 @@ export async function dropStaging(desk: Desk, staging: string): Promise<void> {
   await persist(desk, 'drop the staging table', (link) => ask(link, plain(`DROP TABLE IF EXISTS ${staging}`)));
 }
 
-/** Staging tables of processes that died: no batch is at work for a day. */
-export async function sweepStaging(desk: Desk, d: Dialect, link: Link, now: number): Promise<void> {
+/** The epoch and number of the batch that a staging table was made for. */
+function batchOf(name: string): { readonly epoch: string; readonly seq: number } | null {
+  const [, epoch, seq] = OF_A_BATCH.exec(name) ?? [];
+  return epoch === undefined ? null : { epoch, seq: Number(seq) };
+}
+
+/**
+ * Staging tables of processes that died: those of earlier batches of the same ledger, which are all done with when a
+ * later one is staged; and of others when they are a day old, as no batch is at work for so long.
+ */
+export async function sweepStaging(desk: Desk, d: Dialect, link: Link, batch_id: string): Promise<void> {
   const shown = await showTables(desk, link);
+  const own = batchOf(`STAGE_${batch_id.replaceAll('-', '_').toUpperCase()}`);
   for (const [name, { created_on }] of shown ?? []) {
-    const age = now - Date.parse(String(created_on));
-    if (OF_A_BATCH.test(name) && age > LEFT_BEHIND) await ask(link, plain(`DROP TABLE IF EXISTS ${d.table(name)}`));
+    const found = batchOf(name);
+    if (found === null) continue;
+    const isEarlier = found.epoch === own?.epoch && found.seq < own.seq;
+    if (isEarlier || Date.now() - Date.parse(String(created_on)) > LEFT_BEHIND)
+      await ask(link, plain(`DROP TABLE IF EXISTS ${d.table(name)}`));
   }
 }

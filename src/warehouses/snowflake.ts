@@ -84,7 +84,7 @@ function writing(desk: Desk): Session {
     ...reading(desk, null),
     run: (statements) => runStatements(desk, statements),
     stage: async (file) => {
-      await persist(desk, 'look for old staging tables', (link) => sweepStaging(desk, d, link, Date.now()));
+      await persist(desk, 'look for old staging tables', (link) => sweepStaging(desk, d, link, file.batch_id));
       return stageFile(desk, d, file);
     },
     unstage: (staging) => dropStaging(desk, staging),

@@ -87,6 +87,14 @@ describe('an upload', () => {
     expect(readdirSync(join(folder, 'snowflake'))).toEqual(['load-e9-2-bb']);
   });
 
+  test('takes the staging tables of earlier batches of its ledger along', async () => {
+    const stage = async (batch_id: string) =>
+      desk.session().stage(desk.file(batch_id, [upsert('u1')]), new AbortController().signal);
+    for (const batch_id of ['e9-3-cc', 'e1-1-aa', 'e1-2-bb']) await stage(batch_id);
+    const left = () => [...peer.account.made.keys()].filter((name) => name.includes('STAGE_'));
+    expect(left()).toEqual(['ANALYTICS.ROLLCALL.STAGE_E9_3_CC', 'ANALYTICS.ROLLCALL.STAGE_E1_2_BB']);
+  });
+
   test('leaves nothing behind: neither here nor in the user’s stage', async () => {
     await desk.apply([upsert('u1')]);
     const files = readdirSync(peer.account.stages, { recursive: true, withFileTypes: true }).filter((entry) =>
