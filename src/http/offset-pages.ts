@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Io, Request } from '../contract/io.ts';
-import { isObject, type Json } from '../contract/json.ts';
+import { isObject, isRawNumber, type Json } from '../contract/json.ts';
 import { RollcallError } from '../errors.ts';
 import { badListing } from './pages.ts';
 import { askAgain } from './patience.ts';
@@ -12,6 +12,8 @@ export interface OffsetPlan {
   readonly limit: number;
   /** Rows of a page that are asked for again with the next one. */
   readonly overlap: number;
+  /** Key of a row that tells it from all others, whatever else of it changes. Default `id`. */
+  readonly id?: string;
 }
 
 /** A page without the rows that were handed on before. */
@@ -24,8 +26,11 @@ export interface OffsetPage {
 /** Times that one listing steps back because the rows moved under it. */
 const STEPS_BACK = 20;
 
-/** Times that a page is asked for again which is empty although more is said to be there. */
+/** Times that a page is asked for again which is refused, or empty although more is said to be there. */
 const ASKED_AGAIN = 3;
+
+/** Pages in a row without a row that was not met before; rows that come in at the front make one or two. */
+const BARREN_PAGES = 5;
 
 interface Answered {
   readonly rows: readonly Json[];
@@ -43,15 +48,28 @@ async function ask(io: Io, request: Request): Promise<Answered> {
   throw badListing(io, request, 'answered with neither a list nor {total, list}');
 }
 
-/** The page at an offset. An empty one although more is said to follow is asked for again; it is never the end. */
+/** Rows, or none where none are said to be. */
+const isWhole = ({ rows, total }: Answered, offset: number): boolean =>
+  rows.length > 0 || total === null || offset >= total;
+
+const isRefused = (error: unknown): boolean => error instanceof RollcallError && error.status === 400;
+
+/**
+ * The page at an offset. One that is refused (400 may be a failure of the server's own), or empty although more is said
+ * to follow, is asked for again; neither is ever the end.
+ */
 async function pageAt(io: Io, request: Request, offset: number): Promise<Answered> {
   for (let asked = 0; ; asked += 1) {
-    const answer = await ask(io, request);
-    if (answer.rows.length > 0 || answer.total === null || offset >= answer.total) return answer;
-    if (asked === ASKED_AGAIN) {
-      throw badListing(io, request, `says that there are ${answer.total}, and gave none from ${offset + 1} on`);
+    try {
+      const answer = await ask(io, request);
+      if (isWhole(answer, offset)) return answer;
+      if (asked === ASKED_AGAIN) {
+        throw badListing(io, request, `says that there are ${answer.total}, and gave none from ${offset + 1} on`);
+      }
+    } catch (error) {
+      if (!isRefused(error) || asked === ASKED_AGAIN) throw error;
     }
-    await askAgain(io, asked, 'page empty');
+    await askAgain(io, asked, 'no page');
   }
 }
 
@@ -62,14 +80,30 @@ async function firstPage(
   offset: number,
 ): Promise<{ answer: Answered; limit: number | null }> {
   try {
-    return { answer: await pageAt(io, plan.request(offset, plan.limit), offset), limit: plan.limit };
+    const answer = await ask(io, plan.request(offset, plan.limit));
+    if (isWhole(answer, offset)) return { answer, limit: plan.limit };
   } catch (error) {
-    if (offset > 0 || !(error instanceof RollcallError) || error.status !== 400) throw error;
+    if (!isRefused(error)) throw error;
     return { answer: await pageAt(io, plan.request(offset, null), offset), limit: null };
   }
+  return { answer: await pageAt(io, plan.request(offset, plan.limit), offset), limit: plan.limit };
 }
 
-const keyOf = (row: Json): string => hash('sha256', JSON.stringify(row), 'base64url').slice(0, 12);
+const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 12);
+
+/** A row, what it is known by, and what it says. */
+interface Marked {
+  readonly row: Json;
+  readonly key: string;
+  readonly content: string;
+}
+
+function marked(row: Json, path: string): Marked {
+  const content = digest(JSON.stringify(row));
+  const id = isObject(row) ? row[path] : undefined;
+  const named = typeof id === 'string' || typeof id === 'number' || isRawNumber(id);
+  return { row, content, key: named ? digest(JSON.stringify(id)) : content };
+}
 
 /** Where a listing goes on: the offset, how often it stepped back so far, and the rows that the page should begin with. */
 interface Place {
@@ -88,39 +122,74 @@ function readPlace(text: string): Place {
 }
 
 /** Rows that come or go shift the others: a page joins the one before when one of its last rows is there. */
-const joins = (tail: readonly string[], keys: readonly string[]): boolean =>
-  tail.length === 0 || keys.some((key) => tail.includes(key));
+const joins = (tail: readonly string[], page: readonly Marked[]): boolean =>
+  tail.length === 0 || page.some(({ key }) => tail.includes(key));
+
+/** The content of what was met, by key; null where only the key is known. */
+type Met = Map<string, string | null>;
+
+const isFresh = (met: Met, { key, content }: Marked): boolean => {
+  const known = met.get(key);
+  return known === undefined || (known !== null && known !== content);
+};
+
+/** A page as it stands in the listing. */
+interface Standing {
+  readonly total: number | null;
+  /** Offset of what follows it. */
+  readonly end: number;
+  /** As many rows as a page may have. */
+  readonly full: boolean;
+  /** Rows that were not met before. */
+  readonly unmet: number;
+  /** No more rows than pages overlap by. */
+  readonly few: boolean;
+}
+
+/**
+ * A total is believed where a page with new rows ends exactly there: one that lies before counts something else, and
+ * where nothing is new the server may have ignored the offset. Else the end is a page that brings nothing but rows of
+ * the one before, for a short page may come of a limit of the server's.
+ */
+function isLast({ total, end, full, unmet, few }: Standing): boolean {
+  if (unmet === 0) return few && (total === null || end >= total);
+  return total === end && !full;
+}
 
 /**
  * Reads a listing by offset to its end. Each page begins with the last rows of the one before; where they are not
- * there, rows were lost sight of, and the listing steps back until pages join again. Without a total the end is a page
- * that brings nothing but those rows, for a short page may come of a limit of the server's.
+ * there, rows were lost sight of, and the listing steps back until pages join again.
  */
 export async function* offsetPages(io: Io, plan: OffsetPlan, from: string | null): AsyncGenerator<OffsetPage, void> {
   let { offset, back, tail } = from === null ? START : readPlace(from);
-  const met = new Set(tail);
+  const met: Met = new Map(tail.map((key) => [key, null]));
   let size = plan.overlap + 1;
+  let barren = 0;
   let { answer, limit } = await firstPage(io, plan, offset);
   for (;;) {
-    const { rows, total } = answer;
-    const keys = rows.map(keyOf);
-    size = Math.max(size, rows.length);
-    if (!joins(tail, keys) && offset > 0 && back < STEPS_BACK) {
+    const page = answer.rows.map((row) => marked(row, plan.id ?? 'id'));
+    size = Math.max(size, page.length);
+    if (!joins(tail, page) && offset > 0 && back < STEPS_BACK) {
       back += 1;
       offset = Math.max(0, offset - size);
       answer = await pageAt(io, plan.request(offset, limit), offset);
       continue;
     }
-    const fresh = rows.filter((_, i) => !met.has(keys[i] ?? ''));
-    for (const key of keys) met.add(key);
-    tail = keys.length === 0 ? tail : keys.slice(-plan.overlap);
-    const end = offset + rows.length;
+    const fresh = page.filter((one) => isFresh(met, one));
+    const unmet = page.filter(({ key }) => !met.has(key)).length;
+    for (const { key, content } of page) met.set(key, content);
+    tail = page.length === 0 ? tail : page.slice(-plan.overlap).map(({ key }) => key);
+    const end = offset + page.length;
+    const few = page.length <= plan.overlap;
     // Who gives more than was asked for does not page, and has given all.
-    const unpaged = offset === 0 && limit !== null && rows.length > limit;
-    const nothingNew = rows.length <= plan.overlap && fresh.length === 0;
-    const last = total === null ? unpaged || nothingNew : end >= total;
-    offset = end - Math.min(plan.overlap, Math.max(0, rows.length - 1));
-    yield { items: fresh, next: last ? null : write({ offset, back, tail }) };
+    const unpaged = offset === 0 && limit !== null && page.length > limit;
+    const last = unpaged || isLast({ total: answer.total, end, full: page.length >= (limit ?? size), unmet, few });
+    barren = unmet > 0 || few ? 0 : barren + 1;
+    if (!last && barren === BARREN_PAGES) {
+      throw badListing(io, plan.request(offset, limit), 'gives the same users again and again, whatever the offset');
+    }
+    offset = end - Math.min(plan.overlap, Math.max(0, page.length - 1));
+    yield { items: fresh.map(({ row }) => row), next: last ? null : write({ offset, back, tail }) };
     if (last) return;
     answer = await pageAt(io, plan.request(offset, limit), offset);
   }

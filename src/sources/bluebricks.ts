@@ -34,19 +34,24 @@ async function* list(io: Io, from: string | null): AsyncIterable<Chunk> {
   }
 }
 
-/** Words of an error body, whose form is not published: the members that APIs of this kind use. */
-function words(body: Json | undefined): string {
-  if (!isObject(body)) return '';
-  const said = [body.message, body.error, body.detail, body.code].flatMap((part) =>
-    Array.isArray(part) ? part : [part],
-  );
-  return said.filter((part) => typeof part === 'string').join('; ');
+const WORDED = ['message', 'error', 'errors', 'detail', 'title', 'code'];
+
+/** Words of an error body, whose form is not published: the members that APIs of this kind use, one in the other. */
+function wordsIn(body: Json | undefined): string[] {
+  if (typeof body === 'string') return [body];
+  if (Array.isArray(body)) return body.flatMap(wordsIn);
+  return isObject(body) ? WORDED.flatMap((member) => wordsIn(body[member])) : [];
 }
+
+const words = (body: Json | undefined): string => (isObject(body) ? wordsIn(body).join('; ') : '');
 
 /** The API's own "not found" is about a user; a gateway's is about a route. */
 function saysNotFound(body: Json): boolean {
   const said = words(body);
-  return /not.?found|no such|does not exist|unknown/iu.test(said) && !/route|path|url|cannot get|endpoint/iu.test(said);
+  return (
+    /not.?found|no such|does not exist|unknown/iu.test(said) &&
+    !/\b(?:route|path|url|cannot get|endpoint)\b/iu.test(said)
+  );
 }
 
 const ONE: Lookup = {
@@ -90,11 +95,13 @@ function roles(raw: JsonObject, known: Refs): Role[] {
   const given = raw.roles;
   if (given === undefined || given === null || given === '') return [];
   if (!Array.isArray(given)) throw new BadRecord('roles: expected a list');
-  return given.map((one) => {
-    const { id, name, slug } = isObject(one) ? role(one) : { id: text({ one }, 'one'), name: null, slug: null };
-    const listed = id === null ? undefined : known.roles.get(id);
-    return { id, name: name ?? listed?.name ?? null, slug: slug ?? listed?.slug ?? null };
-  });
+  return given
+    .filter((one) => one !== null)
+    .map((one) => {
+      const { id, name, slug } = isObject(one) ? role(one) : { id: text({ one }, 'one'), name: null, slug: null };
+      const listed = id === null ? undefined : known.roles.get(id);
+      return { id, name: name ?? listed?.name ?? null, slug: slug ?? listed?.slug ?? null };
+    });
 }
 
 function user(raw: JsonObject, known: Refs): UserRecord {

@@ -17,13 +17,25 @@ type Serve = (rows: readonly Json[], offset: number, limit: number) => Json;
 
 const rowsOf = (count: number): Json[] => Array.from({ length: count }, (_, n) => ({ id: `u${n}` }));
 
+/** True for a request that the server refuses with 400. */
+type Refuse = (asked: { readonly nth: number; readonly limited: boolean }) => boolean;
+
 /** A listing of rows that `between` may change before the nth request. */
-async function listing(rows: Json[], serve: Serve, between: (nth: number) => void = () => undefined) {
+async function listing(
+  rows: Json[],
+  serve: Serve,
+  between: (nth: number) => void = () => undefined,
+  refuse: Refuse = () => false,
+) {
   const asked: string[] = [];
   const listener: RequestListener = ({ url = '' }, response) => {
     asked.push(url.replace('/users?', ''));
     between(asked.length);
     const { searchParams } = new URL(url, 'http://offset.test');
+    if (refuse({ nth: asked.length, limited: searchParams.has('limit') })) {
+      response.writeHead(400, { 'content-type': 'application/json' }).end('{"message":"failed to fetch"}');
+      return;
+    }
     const body = serve(rows, Number(searchParams.get('offset')), Number(searchParams.get('limit') ?? 4));
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
@@ -106,6 +118,43 @@ describe('a listing by offset', () => {
     }));
     expect(await errorOf(read())).toMatchObject({ kind: 'bad-data', message: expect.stringMatching(/there are 30/) });
     expect(asked.length).toBeLessThan(20);
+  });
+
+  test.each([120, 45, 13])('of %i rows is never complete where the server ignores offsets', async (count) => {
+    const { read, asked } = await listing(rowsOf(count), (rows) => ({ total: count, list: rows.slice(0, 10) }));
+    expect(await errorOf(read())).toMatchObject({ kind: 'bad-data', message: expect.stringMatching(/the same users/) });
+    expect(asked.length).toBeLessThan(20);
+  });
+
+  test.each([(n: number) => n, () => 12, () => 0])('is read to its end where the total counts less', async (count) => {
+    const { read } = await listing(rowsOf(40), (rows, offset, limit) => {
+      const list = rows.slice(offset, offset + limit);
+      return { total: count(list.length), list };
+    });
+    expect(itemsOf(await read())).toEqual(rowsOf(40));
+  });
+
+  test('tells rows by their ids where all of them change with every request', async () => {
+    let nth = 0;
+    const rows: Serve = (all, offset, limit) =>
+      all
+        .slice(offset, offset + limit)
+        .map((row) => ({ ...Object(row), picture: `https://pictures.test/?sig=${nth++}` }));
+    const { read, asked } = await listing(rowsOf(40), rows);
+    const ids = itemsOf(await read()).map((row) => Object(row).id);
+    expect(new Set(ids)).toEqual(new Set(rowsOf(40).map((row) => Object(row).id)));
+    expect(asked.length).toBeLessThan(10);
+  });
+
+  test('asks again for a page that is refused for a moment', async () => {
+    const { read } = await listing(rowsOf(40), capped(99), undefined, ({ nth }) => nth === 3 || nth === 4);
+    expect(itemsOf(await read())).toEqual(rowsOf(40));
+  });
+
+  test('goes on without a limit from a place in it where the server refuses the limit', async () => {
+    const refusing = await listing(rowsOf(40), capped(7), undefined, ({ limited }) => limited);
+    const pages = await refusing.read();
+    expect(itemsOf(await refusing.read(pages[1]?.next ?? ''))).toEqual(itemsOf(pages.slice(2)));
   });
 
   test.each([{ users: [] }, { total: 3 }, { total: 3, list: null }])('is not %j', async (body) => {
