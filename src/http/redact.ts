@@ -1,5 +1,11 @@
 /** Headers whose values are no secrets and would only make messages unreadable. */
-const PUBLIC_HEADERS: ReadonlySet<string> = new Set(['accept', 'accept-encoding', 'content-type', 'user-agent']);
+const PUBLIC_HEADERS: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'content-type',
+  'user-agent',
+  'x-tenant-id',
+]);
 
 /** Shorter texts are words, not secrets; replacing them would garble every message. */
 const SHORTEST = 4;

@@ -20,9 +20,15 @@ test('a longer secret leaves no rest when a shorter one is its beginning', () =>
 });
 
 test('credentials are taken from headers with and without their scheme, harmless headers are not', () => {
-  const secrets = headerSecrets({ Authorization: 'Bearer tok_12345', accept: 'application/json' });
+  const secrets = headerSecrets({
+    Authorization: 'Bearer tok_12345',
+    accept: 'application/json',
+    'x-tenant-id': 'acme',
+  });
   const redact = redactor(secrets);
-  expect(redact('Bearer tok_12345, then tok_12345 for application/json')).toBe('***, then *** for application/json');
+  expect(redact('Bearer tok_12345, then tok_12345 of acme for application/json')).toBe(
+    '***, then *** of acme for application/json',
+  );
 });
 
 test('words too short to be secrets leave the text readable', () => {
