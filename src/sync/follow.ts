@@ -36,12 +36,14 @@ function openScan({ deps, journal }: Following, wanted: 'sync' | 'backfill', rec
 
 /** Looks up a user whose row says more than his listing. Where that may not be, his row stays as it is, and the run says so. */
 async function fuller({ reader, warnings }: Following, id: string): Promise<JsonObject | null> {
+  const words = 'users whose rows a lookup had filled have changed, and this credential may not look them up: kept';
+  // Whoever was refused once is not asked for each of the others, too.
+  if (warnings.includes(words)) return null;
   try {
     return (await reader.absent(id)).record ?? null;
   } catch (error) {
     if (!(error instanceof RollcallError) || (error.status !== 401 && error.status !== 403)) throw error;
-    const words = 'users whose rows a lookup had filled have changed, and this credential may not look them up: kept';
-    if (!warnings.includes(words)) warnings.push(words);
+    warnings.push(words);
     return null;
   }
 }
