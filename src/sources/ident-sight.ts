@@ -6,34 +6,42 @@ import { NIL_UUID } from './record.ts';
 
 /** Lookups, with what the listing showed of whom they can find. */
 export interface Sight {
-  /** Passes a listing on, and remembers from it whom to try. */
-  watch(chunks: AsyncIterable<Chunk>): AsyncIterable<Chunk>;
+  /** The listing; whom to try is remembered from it. */
+  list(): AsyncIterable<Chunk>;
   absent(id: string): Promise<Verdict>;
 }
 
+/** Applications of which a listed user is tried at most. */
+const MOST_TRIED = 20;
+
 /**
  * An application's token lists its members, and finds by id those who belong to the application: these are not the same
- * users. So before a "not found" is believed, a listed user with an application and one without are looked up, too.
+ * users. So before a "not found" is believed, a listed user of each application, and one without, are looked up, too.
  */
-export function makeSight(io: Io, how: Lookup): Sight {
-  const samples = new Map<boolean, string>();
+export function makeSight(io: Io, how: Lookup, listing: () => AsyncIterable<Chunk>): Sight {
+  const samples = new Map<string | null, string>();
+  let listed = false;
   let blind: Promise<boolean> | null = null;
   const remember = (record: Json): void => {
     if (!isObject(record) || typeof record.id !== 'string' || record.id === NIL_UUID) return;
-    const belongs = typeof record.application_id === 'string';
-    if (!samples.has(belongs)) samples.set(belongs, record.id);
+    const application = typeof record.application_id === 'string' ? record.application_id : null;
+    if (samples.size < MOST_TRIED && !samples.has(application)) samples.set(application, record.id);
   };
+  async function* list(): AsyncIterable<Chunk> {
+    for await (const chunk of listing()) {
+      chunk.records.forEach(remember);
+      listed ||= chunk.last;
+      yield chunk;
+    }
+  }
   const missesSome = async (): Promise<boolean> => {
+    // Whoever looks up chosen users, or goes on after the last page, has not seen the listing.
+    if (!listed) for await (const chunk of list()) if (chunk.last || samples.size === MOST_TRIED) break;
     for (const id of samples.values()) if ((await lookUp(io, how, id)) === null) return true;
     return false;
   };
   return {
-    async *watch(chunks) {
-      for await (const chunk of chunks) {
-        if (samples.size < 2) chunk.records.forEach(remember);
-        yield chunk;
-      }
-    },
+    list,
     async absent(id) {
       const record = await lookUp(io, how, id);
       if (record !== null) return { absence: 'present', record };

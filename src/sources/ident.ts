@@ -59,13 +59,14 @@ const ONE: Lookup = {
   missing: ({ message }) => typeof message === 'string' && /^user not found/iu.test(message),
 };
 
-/** Looks up nobody, to see whether the token is taken: any answer but 401 says so. Lookups that fail are no matter yet. */
+/** Looks up nobody, to see whether the token is taken: any answer but 401 says so. A lookup that fails is no matter yet. */
 async function knock(io: Io): Promise<void> {
   const nobody: Request = { call: 'get', endpoint: ONE.endpoint, path: `/users/${NIL_UUID}` };
   try {
     await io.send({ ...nobody, accept: [400, 403, 404], anyBody: true });
   } catch (error) {
-    if (!(error instanceof RollcallError) || error.kind !== 'transient' || error.status === undefined) throw error;
+    const ofLookup = error instanceof RollcallError && error.step === ONE.endpoint && error.status !== undefined;
+    if (!ofLookup || error.kind !== 'transient') throw error;
   }
 }
 
@@ -141,13 +142,13 @@ export const ident: Source<Options> = {
   }),
   reader(o, io): Reader {
     const membership = membershipOf(o);
-    const sight = makeSight(io, ONE);
     const list = (): AsyncIterable<Chunk> => (membership === null ? everybody(io) : soundMembers(io, membership));
+    const sight = makeSight(io, ONE, list);
     return {
       unsignedCut: membership === null,
       account: () => account(io, o),
       refs: async () => ({ roles: new Map(), teams: new Map() }),
-      list: () => sight.watch(list()),
+      list: sight.list,
       find: (by) => findWithoutSearch(io, by, { how: ONE, list }),
       absent: sight.absent,
     };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { IdentApi } from '../../src/demo/ident/server.ts';
+import { NIL_UUID } from '../../src/sources/record.ts';
 import { filesOf } from '../support/cli.ts';
 import { type Given, ident, ONE, placeOf } from '../support/ident.ts';
 
@@ -36,6 +37,32 @@ describe('a membership listing', () => {
     expect(run.error?.message).toMatch(/gave 50 members and counted 60/);
     api.world.failsAfter = 0;
     expect((await place.sync('product')).error?.message).toMatch(/gave 0 members and no x-total-results-count/);
+  });
+
+  test.each([62, 60])('with two invitations is sound where the total is %i, with them or without', async (total) => {
+    const api = await ident({ users: total });
+    const invited = ['ann@acme.test', 'bob@acme.test'].map((email) => ({ id: NIL_UUID, email }));
+    const edit = (body: unknown) => (Array.isArray(body) ? [...body.slice(0, 60), ...invited] : null);
+    api.faults.add({ when: { path: '/api/v1/organizations/{id}/users' }, answer: { kind: 'edit', edit } });
+    const run = await placeOf(api, memberOf(api, 'organization')).sync('product');
+    expect(run).toMatchObject({ outcome: 'ok', inserted: 60, rejected: 2, retries: 0 });
+  });
+
+  test('asks for no more users once the credential may not look them up', async () => {
+    const api = await ident();
+    const place = placeOf(api, memberOf(api, 'application'));
+    await place.sync('product');
+    const filled = api.world.users().slice(0, 4);
+    await place.run(['resync', 'product', ...filled.flatMap(({ id }) => ['--id', id])]);
+    for (const { id } of filled) api.world.change(id, { last_name: 'Changed' });
+    const answer = { kind: 'status', status: 403, message: 'forbidden' } as const;
+    api.faults.add({ when: { path: ONE }, answer, times: Number.POSITIVE_INFINITY });
+    const since = api.log.length;
+    const run = await place.sync('product');
+    expect(run).toMatchObject({ outcome: 'ok', updated: 0 });
+    expect(run.warnings?.join()).toMatch(/may not look them up: kept/);
+    // One to see whether the token is taken, one for the first of them, and one that learns whether it finds anybody.
+    expect(api.log.slice(since).filter(({ status }) => status === 403).length).toBeLessThanOrEqual(3);
   });
 
   test('proves by two scans that many have left', async () => {

@@ -106,6 +106,35 @@ describe('a credential that may not look users up', () => {
   });
 });
 
+describe('an application’s token that finds by id only who belongs to the application', () => {
+  const OTHER = '5c1f9a52-7a55-4f3e-9a55-0d5b1f0f2c11';
+
+  /** Every second member belongs to another application. */
+  async function mixed(): Promise<{ api: IdentApi; place: ReturnType<typeof placeOf>; foreign: string }> {
+    const api = await ident();
+    const users = api.world.users();
+    for (const [n, { id }] of users.entries())
+      api.world.change(id, { application_id: n % 2 === 0 ? api.world.application.id : OTHER });
+    const place = placeOf(api, { secret: api.applicationToken });
+    await place.sync('product');
+    return { api, place, foreign: users[5]?.id ?? '' };
+  }
+
+  test('proves nothing of who belongs to another one, where the listing is cut', async () => {
+    const { api, place, foreign } = await mixed();
+    const cut = (body: unknown) => (Array.isArray(body) ? body.filter((user) => user.id !== foreign) : null);
+    api.faults.add({ when: { path: USERS }, answer: { kind: 'edit', edit: cut } });
+    expect(await place.sync('product')).toMatchObject({ outcome: 'ok', deleted: 0, kept: { unproven: 1 } });
+  });
+
+  test('deletes nobody by a resync of who belongs to another one', async () => {
+    const { place, foreign } = await mixed();
+    const { code, stdout } = await place.run(['resync', 'product', '--id', foreign, '--json']);
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, outcome: 'ok', deleted: 0 });
+    expect(await place.rows(LIVE)).toHaveLength(60);
+  });
+});
+
 describe('a refusal', () => {
   const cases: readonly [what: string, token: (api: IdentApi) => string, kind: string, words: RegExp][] = [
     [
