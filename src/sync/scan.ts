@@ -84,7 +84,7 @@ async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard:
   counts.seen = journal.seenCount();
   counts.pages += 1;
   work.deps.observer.page(counts);
-  guard.after(chunk, journal.seenCount() - before);
+  guard.after(chunk, journal.seenCount() - before, journal.seenCount());
   checkPage(work, diff.bad, chunk.records.length);
 }
 
