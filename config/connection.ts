@@ -1,4 +1,5 @@
 import type { Source } from '../src/contract/source.ts';
+import { guardOwn } from '../src/sources/registry.ts';
 import { check } from './checker.ts';
 import { choose } from './choice.ts';
 import { freezeDeep } from './freeze.ts';
@@ -27,7 +28,9 @@ function namable(inspection: Inspection, { sources, own }: Sources, name: string
       : Object.hasOwn(sources, found.source.name)
         ? `${written} calls its source ${found.source.name}, which is a name of Rollcall's own`
         : null;
-  if (problem === null && 'source' in found) return { ...sources, [written]: found.source };
+  if (problem === null && 'source' in found) {
+    return { ...sources, [written]: guardOwn(found.source, { file: written, connection: name }) };
+  }
   report(inspection, ['connections', name, 'source'], `${problem}; docs/sources/own.md shows a whole example`);
   return sources;
 }

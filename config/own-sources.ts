@@ -3,7 +3,7 @@ import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Source } from '../src/contract/source.ts';
-import { checkOwn } from '../src/sources/registry.ts';
+import { checkOwn, thrownWords } from '../src/sources/registry.ts';
 import { isMapping } from './inspection.ts';
 import { OWN_FILE } from './schema.ts';
 
@@ -41,11 +41,6 @@ function hook(): void {
   });
 }
 
-function reason(error: unknown): string {
-  const words = error instanceof Error ? error.message : String(error);
-  return words.replaceAll(/\s+/g, ' ').trim();
-}
-
 async function load(file: string): Promise<{ source: Source } | { problem: string }> {
   if (!existsSync(file)) return { problem: `there is no file ${file}` };
   hook();
@@ -56,7 +51,7 @@ async function load(file: string): Promise<{ source: Source } | { problem: strin
     const checked = checkOwn(Reflect.get(Object(module), 'default'));
     return 'problem' in checked ? { problem: `${file} ${checked.problem}` } : checked;
   } catch (error) {
-    return { problem: `${file} cannot be loaded: ${reason(error)}` };
+    return { problem: `${file} cannot be loaded: ${thrownWords(error, file)}` };
   }
 }
 

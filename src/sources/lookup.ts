@@ -2,7 +2,8 @@ import type { Io } from '../contract/io.ts';
 import { isObject, type Json, type JsonObject } from '../contract/json.ts';
 import type { Chosen, Chunk, Verdict } from '../contract/source.ts';
 import { RollcallError } from '../errors.ts';
-import { joinable, text, texts } from './record.ts';
+import { ownerOf } from '../http/patience.ts';
+import { joinable, text, texts, unlessBad } from './record.ts';
 
 /** Pieces of a listing that nobody else guards against being endless. */
 const MOST_PIECES = 50_000;
@@ -61,9 +62,12 @@ export async function* findWithoutSearch(
   let pieces = 0;
   for await (const { records } of list()) {
     pieces += 1;
-    if (pieces > MOST_PIECES) throw new RollcallError('bad-data', 'the listing does not end', { step: how.endpoint });
+    if (pieces > MOST_PIECES) {
+      const message = `connection ${ownerOf(io)}: the listing does not end: it has more than ${MOST_PIECES} pieces`;
+      throw new RollcallError('bad-data', message, { step: how.endpoint });
+    }
     yield* records
       .filter((record) => isObject(record))
-      .filter((record) => texts(record, 'email').some((email) => wanted.has(joinable(email))));
+      .filter((record) => unlessBad(() => texts(record, 'email'))?.some((email) => wanted.has(joinable(email))));
   }
 }

@@ -5,8 +5,9 @@ import { isObject, type JsonObject } from '../contract/json.ts';
 import type { Api, Chosen, Field, Reader, Refs, Source } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
 import type { Writes } from '../contract/writes.ts';
-import { RollcallError } from '../errors.ts';
-import { idOf, joinable } from './record.ts';
+import { BadRecord, RollcallError } from '../errors.ts';
+import { recordOf } from './own-columns.ts';
+import { idOf, joinable, unlessBad } from './record.ts';
 
 export { z } from 'zod';
 export type { Answer, Call, Io, Request } from '../contract/io.ts';
@@ -73,10 +74,11 @@ async function* amongAll(source: Source, list: Reader['list'], by: Chosen): Asyn
   if (wanted.size === 0) return;
   for await (const { records, active } of list(null)) {
     for (const record of records.filter((one) => isObject(one))) {
-      const key =
+      const key = unlessBad(() =>
         'ids' in by
           ? idOf(record, source.id)
-          : source.user(record, { roles: new Map(), teams: new Map() }, active).email;
+          : source.user(record, { roles: new Map(), teams: new Map() }, active).email,
+      );
       if (wanted.has(key)) yield record;
     }
   }
@@ -110,24 +112,18 @@ export function defineSource<Options>(own: OwnSource<Options>): Source<Options> 
       };
     },
     user(raw, refs, active) {
-      const user = own.user(raw, refs, active);
-      const email = joinable(user.email ?? null);
-      return { ...EMPTY, active, ...user, email, emails: user.emails ?? (email === null ? [] : [email]) };
+      const user = recordOf(own.user(raw, refs, active), active);
+      const id = idOf(raw, source.id);
+      if (user.user_id === id) return user;
+      const words = `user gave another one (${user.user_id}). Where \`${source.id}\` is not the key of the id, name it as \`id\``;
+      throw new BadRecord(`${source.id}: the id of the record is ${id}, and ${words}`);
     },
   };
   return source;
 }
 
-const EMPTY: Omit<UserRecord, 'user_id' | 'email' | 'emails' | 'active'> = {
-  name: null,
-  first_name: null,
-  last_name: null,
-  roles: [],
-  availability: null,
-  avatar_url: null,
-  created_at: null,
-  updated_at: null,
-};
+const paths = z.array(z.string().min(1)).optional();
+const limit = z.int().min(0).optional();
 
 const shape = z.looseObject({
   name: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'must be small letters, digits and underscores'),
@@ -138,6 +134,21 @@ const shape = z.looseObject({
   api: z.custom<unknown>(isFunction, 'must be a function'),
   reader: z.custom<unknown>(isFunction, 'must be a function'),
   user: z.custom<unknown>(isFunction, 'must be a function'),
+  version: z.int().min(1).optional(),
+  id: z.string().min(1).optional(),
+  limits: z.object({ list: limit, get: limit, search: limit, write: limit }).optional(),
+  fields: z
+    .array(
+      z.object({
+        column: z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be small letters, digits and underscores'),
+        path: z.array(z.string().min(1)).min(1),
+        type: z.enum(['text', 'boolean', 'integer', 'timestamp', 'json']),
+      }),
+    )
+    .optional(),
+  exclude: paths,
+  volatile: paths,
+  instants: paths,
 });
 
 function isFunction(value: unknown): boolean {

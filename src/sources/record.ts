@@ -17,6 +17,16 @@ function scalar(value: Json): string | undefined {
   return isRawNumber(value) ? JSON.stringify(value) : undefined;
 }
 
+/** What is read from a record; null where that is bad. For looking for users among others, whose records are no matter. */
+export function unlessBad<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BadRecord) return null;
+    throw error;
+  }
+}
+
 /** What stands where an id will be once an invitation is accepted: the same for everybody, and so nobody's. */
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
