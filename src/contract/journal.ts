@@ -37,7 +37,7 @@ export interface Rejected {
 }
 
 /** Kinds of staged line (see STAGING_COLUMNS of src/sql). */
-export type Op = 'upsert' | 'delete' | 'purge' | 'reject' | 'replayed' | 'refs' | 'role' | 'team';
+export type Op = 'upsert' | 'delete' | 'purge' | 'reject' | 'replayed' | 'refs' | 'roles' | 'role' | 'team';
 
 /** One line of a batch: a JSON object text of staged columns, all text or null, without its ordinal. */
 export interface Line {

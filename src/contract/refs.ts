@@ -18,4 +18,6 @@ export interface ListedRole extends Role {
 export interface Refs {
   readonly roles: ReadonlyMap<string, ListedRole>;
   readonly teams: ReadonlyMap<string, Team>;
+  /** Why the credential may not list the teams; absent where it may. Their table stays as it is, and the run says so. */
+  readonly withheld?: string;
 }

@@ -8,7 +8,7 @@ import { type OffsetPlan, offsetPages } from '../http/offset-pages.ts';
 import { apiBase } from './base.ts';
 import { bluebricksWrites } from './bluebricks-writes.ts';
 import { findWithoutSearch, type Lookup, presence } from './lookup.ts';
-import { idOf, instant, joinable, role, text, texts } from './record.ts';
+import { idOf, instant, joinable, role, text, texts, unlessBad } from './record.ts';
 
 const options = z.strictObject({
   token: z.string().min(1).meta({ secret: true }).describe('API key of the organization (bbx_…), or a JWT'),
@@ -75,7 +75,11 @@ async function refs(io: Io): Promise<Refs> {
   const path = '/organization/roles';
   const { body } = await io.send({ call: 'get', endpoint: `GET ${path}`, path });
   if (!Array.isArray(body)) throw new BadRecord('the roles are not a list');
-  const roles = body.filter((item) => isObject(item)).map((raw) => ({ ...role(raw), id: idOf(raw, 'id'), raw }));
+  // One without an id can be no row, and is no reason to load nobody.
+  const roles = body
+    .filter((item) => isObject(item))
+    .map((raw) => unlessBad(() => ({ ...role(raw), id: idOf(raw, 'id'), raw })))
+    .filter((listed) => listed !== null);
   return { roles: new Map(roles.map((listed) => [listed.id, listed])), teams: new Map() };
 }
 

@@ -3,7 +3,7 @@ import type { Failure } from '../contract/source.ts';
 
 const ADVICE: Readonly<Record<number, string>> = {
   401: 'Check the credential. A token (JWT) lives for one hour: put a new one in its place, or use an api_key, which does not end. A scan that it broke off goes on where it stopped',
-  403: 'Permit it to this credential in the Cedar policies of the tenant; if only groups are denied, set `groups: false`',
+  403: 'Permit it to this credential in the Cedar policies of the tenant; if only groups are denied, `groups: false` leaves them out',
 };
 
 const MISMATCH = 'The credential is of another tenant: set tenant_id to its tenant, or use a credential of this one';

@@ -9,7 +9,8 @@ import { apiBase } from './base.ts';
 import { failure } from './jitsudo-words.ts';
 import { jitsudoWrites } from './jitsudo-writes.ts';
 import { findWithoutSearch, type Lookup, presence } from './lookup.ts';
-import { idOf, instant, joinable, text, texts } from './record.ts';
+import { idOf, instant, joinable, text, texts, unlessBad } from './record.ts';
+import { teamsOr } from './teams.ts';
 
 const options = z
   .strictObject({
@@ -70,7 +71,9 @@ async function groups(io: Io): Promise<Map<string, Team>> {
   const found = new Map<string, Team>();
   for await (const { items } of cursorPages(io, plan('/groups', 'get'), null)) {
     for (const raw of items.filter((item) => isObject(item))) {
-      found.set(idOf(raw, 'id'), { id: idOf(raw, 'id'), name: text(raw, 'name'), raw });
+      // One without an id can be no row, and is no reason to load nobody.
+      const team = unlessBad(() => ({ id: idOf(raw, 'id'), name: text(raw, 'name'), raw }));
+      if (team !== null) found.set(team.id, team);
     }
   }
   return found;
@@ -137,19 +140,20 @@ export const jitsudo: Source<Options> = {
   }),
   reader(o, io): Reader {
     // Read once: the account is asked for before them, and they show as well whether the credential is taken.
-    let read: Promise<Map<string, Team>> | null = null;
-    const teams = (): Promise<Map<string, Team>> => {
-      read ??= groups(io);
+    let read: Promise<Omit<Refs, 'roles'>> | null = null;
+    const teams = async (): Promise<Omit<Refs, 'roles'>> => {
+      read ??= o.groups ? teamsOr(() => groups(io)) : Promise.resolve({ teams: new Map() });
       return read;
     };
     return {
       unsignedCut: false,
       async account() {
-        await (o.groups ? teams() : knock(io));
+        const { withheld } = await teams();
+        if (!o.groups || withheld !== undefined) await knock(io);
         return { id: o.tenant_id, name: null };
       },
       async refs(): Promise<Refs> {
-        return { roles: new Map(), teams: o.groups ? await teams() : new Map() };
+        return { roles: new Map(), ...(await teams()) };
       },
       list: (from) => list(io, from),
       find: (by) => findWithoutSearch(io, by, { how: ONE, list: () => list(io, null) }),

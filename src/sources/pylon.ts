@@ -8,7 +8,8 @@ import { cursorPages, type PagePlan } from '../http/pages.ts';
 import { type Lookup, lookUp, lookUpEach } from './lookup.ts';
 import { emailFilters, PAGE_LIMIT, searchRequest } from './pylon-search.ts';
 import { pylonWrites } from './pylon-writes.ts';
-import { idOf, joinable, object, role, text, texts } from './record.ts';
+import { idOf, joinable, object, role, text, texts, unlessBad } from './record.ts';
+import { teamsOr } from './teams.ts';
 
 const HOSTS = { us: 'https://api.usepylon.com', eu: 'https://api.eu.usepylon.com' } as const;
 
@@ -92,15 +93,18 @@ async function listing(io: Io, path: string): Promise<JsonObject[]> {
   return found;
 }
 
-const byId = <T extends { id: string }>(items: readonly T[]): Map<string, T> => new Map(items.map((i) => [i.id, i]));
+/** What is listed, by id. What has none can be no row, and is no reason to load nobody. */
+function named<T extends { id: string }>(items: readonly JsonObject[], read: (raw: JsonObject) => T): Map<string, T> {
+  const whole = items.map((raw) => unlessBad(() => read(raw))).filter((item) => item !== null);
+  return new Map(whole.map((item) => [item.id, item]));
+}
 
 async function refs(io: Io): Promise<Refs> {
   const roles = await listing(io, '/user-roles');
-  const teams = await listing(io, '/teams');
-  return {
-    roles: byId(roles.map((raw) => ({ ...role(raw), id: idOf(raw, 'id'), raw }))),
-    teams: byId(teams.map((raw) => ({ id: idOf(raw, 'id'), name: text(raw, 'name'), raw }))),
-  };
+  const teams = await teamsOr(async () =>
+    named(await listing(io, '/teams'), (raw) => ({ id: idOf(raw, 'id'), name: text(raw, 'name'), raw })),
+  );
+  return { roles: named(roles, (raw) => ({ ...role(raw), id: idOf(raw, 'id'), raw })), ...teams };
 }
 
 const ONE: Lookup = {

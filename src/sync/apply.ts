@@ -118,10 +118,7 @@ async function applyIn(work: ApplyWork, session: Session, batch: Batch): Promise
   // Where rows of runs wait for a batch there may be hundreds; the others are sent when the run has ended.
   const waiting = journal.unsentRuns().filter((run) => run.run_id !== work.run_id);
   const unsent = waiting.slice(0, RUNS_AT_ONCE);
-  const extra = [
-    ...(batch.ops.has('refs') ? writeRefs(dialect, deps.settings.name, deps.settings.source.name, staging) : []),
-    ...writeRuns(dialect, unsent),
-  ];
+  const extra = [...writeRefs(dialect, facts, { staging, ops: batch.ops }), ...writeRuns(dialect, unsent)];
   const result = await session.transact(
     applyScript(dialect, facts, { staging, refused: refused.length > 0, repeated, extra }),
     deps.signal,

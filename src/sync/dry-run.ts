@@ -73,7 +73,7 @@ async function read(trial: Trial, reader: Reader, holder: { journal: Journal }):
     const f: Following = { deps, reader, counts, run_id, journal, kept, warnings, record: () => undefined };
     const refs = await reader.refs();
     journal.beginScan('sync', recovery.recipe);
-    await stageRefs(journal, refs, columnRules(deps.settings));
+    await stageRefs(f, refs, columnRules(deps.settings));
     const work = {
       deps,
       journal,

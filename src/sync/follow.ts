@@ -108,7 +108,7 @@ export async function followListing(
   const rules = diffRules(f, refs, false);
   const applier = makeApplier(apply, rereading(f, rules));
   const kind = openScan(f, wanted, recipeOf(deps.settings));
-  await stageRefs(journal, refs, columnRules(deps.settings));
+  await stageRefs(f, refs, columnRules(deps.settings));
   const work: ScanWork = {
     deps,
     journal,

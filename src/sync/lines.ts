@@ -66,11 +66,11 @@ export function replayedLine(payload_hash: string): Line {
 const byId = <T extends { readonly id: string }>(items: ReadonlyMap<string, T>): T[] =>
   [...items.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 
-/** The listings of roles and teams, whole. */
+/** The listings of roles and teams, whole; of roles alone where teams are withheld. */
 export function refsLines(refs: Refs): Line[] {
   const raw = (object: JsonObject): { raw: string } => ({ raw: jsonText(object) });
   return [
-    line('refs', {}),
+    line(refs.withheld === undefined ? 'refs' : 'roles', {}),
     ...byId(refs.roles).map((role) => line('role', raw(role.raw))),
     ...byId(refs.teams).map((team) => line('team', raw(team.raw))),
   ];

@@ -86,7 +86,7 @@ function recordOf(payload: string): Json | undefined {
 export async function replay(f: Following): Promise<void> {
   const { journal, reader, counts, warnings } = f;
   const refs = await reader.refs();
-  await stageRefs(journal, refs, columnRules(f.deps.settings));
+  await stageRefs(f, refs, columnRules(f.deps.settings));
   // What waits is in quarantine only when it is applied.
   await applyBatch(applying(f));
   const { tried, outdated } = await current(f);

@@ -118,7 +118,7 @@ async function byMark(f: Following, rules: DiffRules): Promise<void> {
 /** Chosen users, by id or through the search API. Never sweeps: whom it was not asked about, it leaves alone. */
 export async function resync(f: Following, chosen: Chosen | 'marked'): Promise<void> {
   const refs = await f.reader.refs();
-  await stageRefs(f.journal, refs, columnRules(f.deps.settings));
+  await stageRefs(f, refs, columnRules(f.deps.settings));
   const rules = diffRules(f, refs, false);
   if (chosen === 'marked') await byMark(f, rules);
   else if ('ids' in chosen) await byId(f, rules, [...new Set(chosen.ids)]);

@@ -76,7 +76,7 @@ describe('a refusal', () => {
     [
       'a policy',
       (api) => api.deniedKey,
-      /403: not permitted by policy; policy "least-privilege" denies ListGroups.*Cedar/,
+      /403: not permitted by policy; policy "least-privilege" denies ListUsers.*Cedar/,
     ],
   ];
   test.each(cases)('because of %s is shown in the words of the server', async (_what, secretOf, words) => {
@@ -87,15 +87,25 @@ describe('a refusal', () => {
     expect(JSON.stringify(run) + run.stderr).not.toContain(secretOf(api));
   });
 
-  test('of groups alone is got round by doing without them', async () => {
+  test('of groups alone loads the users, leaves the teams as they were, and says so', async () => {
     const api = await jitsudo();
+    const place = placeOf(api);
+    await place.sync('staff');
+    const user = api.world.users()[0];
+    api.world.change(user?.id ?? '', { name: 'Renamed' });
     api.faults.add({
       when: { path: '/v1/groups' },
       answer: { kind: 'status', status: 403, message: 'not permitted by policy' },
       times: Number.POSITIVE_INFINITY,
     });
-    const run = await placeOf(api).sync('staff');
-    expect(run.error?.message).toMatch(/set `groups: false`/);
+    const run = await place.sync('staff');
+    expect(run).toMatchObject({ code: 0, outcome: 'ok', updated: 1 });
+    expect(run.warnings).toEqual([
+      expect.stringMatching(/teams stay as they were: .*403: not permitted by policy.*`groups: false` leaves them out/),
+    ]);
+    expect(await place.rows('select count(*) as n from teams')).toEqual([{ n: 3 }]);
+    expect(await place.sync('staff')).toMatchObject({ outcome: 'ok', statements: 0 });
+    expect((await place.run(['check', 'staff'])).stdout).toMatch(/no teams, for .*not permitted by policy/);
     const without = placeOf(api, api.apiKey, { api_key: '${JIT}', groups: 'false' });
     expect(await without.sync('staff')).toMatchObject({ outcome: 'ok', inserted: 120 });
   });

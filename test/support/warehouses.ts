@@ -190,7 +190,7 @@ async function applyLines(bench: Bench, lines: readonly StagedLine[], changes: B
   const [count] = await readAll(session, found.lines);
   if (Number(count?.lines) !== lines.length) throw new Error(`staged ${count?.lines} of ${lines.length} lines`);
   const refused = (await readAll(session, found.refused)).map((row) => String(row.user_id));
-  const refs = facts.ops.has('refs') ? writeRefs(d, facts.connection, facts.source, staging) : [];
+  const refs = writeRefs(d, facts, { staging, ops: facts.ops });
   const extra = [...refs, ...(changes.extra ?? [])];
   const script = applyScript(d, facts, {
     staging,

@@ -87,7 +87,9 @@ function scripts(): Statement[] {
   const seen = inspect(d, { ...FACTS, onlyNew: false }, staging);
   return [...claims, ...batches]
     .flatMap(({ fence, steps }) => [fence, ...steps])
-    .concat(seen.lines, seen.refused, [...writeRefs(d, 'crm', 'plain', staging)]);
+    .concat(seen.lines, seen.refused, [
+      ...writeRefs(d, { connection: 'crm', source: 'plain' }, { staging, ops: FACTS.ops }),
+    ]);
 }
 
 const ALL: readonly (readonly [what: string, statements: readonly Statement[]])[] = [

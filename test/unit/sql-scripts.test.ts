@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { noCounts } from '../../src/contract/run.ts';
 import { applyScript, type BatchFacts } from '../../src/sql/apply.ts';
 import { layout } from '../../src/sql/ddl.ts';
+import { writeRefs } from '../../src/sql/refs.ts';
 import { writeRuns } from '../../src/sql/runs.ts';
 import { claim } from '../../src/sql/state.ts';
 import { COUNT_COLUMNS, RECORD_COLUMNS, STAGING_COLUMNS, TABLES } from '../../src/sql/tables.ts';
@@ -34,6 +35,17 @@ describe.each(dialects)('the statements of a batch for $name', ({ dialect }) => 
     expect(script('reject').steps.map(({ sql }) => /rejected_records/i.test(sql))).toEqual([true]);
     expect(merges('upsert')[0]?.sql).not.toMatch(/then delete/);
     expect(merges('upsert', 'purge')[0]?.sql).toMatch(/then delete/);
+  });
+
+  test('replace only the listings that the batch has', () => {
+    const tables = (...ops: string[]) =>
+      writeRefs(dialect, FACTS, { staging: '"stage"', ops: new Set(ops) })
+        .filter(({ sql }) => sql.startsWith('delete'))
+        .map(({ sql }) => /roles|teams/i.exec(sql)?.[0].toLowerCase());
+    expect(tables('upsert')).toEqual([]);
+    expect(tables('refs', 'role', 'team')).toEqual(['roles', 'teams']);
+    expect(tables('roles', 'role')).toEqual(['roles']);
+    expect(tables('refs', 'team', 'roles', 'role')).toEqual(['roles', 'teams']);
   });
 
   test('log the rows as they were before they change them', () => {

@@ -57,12 +57,13 @@ async function connection(config: Config, one: Connection, globals: Globals, sto
   const { reader, close } = depsOf(config, one, seen, stop.signal).connect(noCounts());
   try {
     const account = await reader.account();
-    const { roles, teams } = await reader.refs();
+    const { roles, teams, withheld } = await reader.refs();
     const who = account.name === null ? account.id : `${account.name} (${account.id})`;
     const { exclude, hash } = one.columns;
     const older =
       exclude.length + hash.length > 0 ? '; its column rules hold from now on: older log rows keep what they held' : '';
-    return `${one.source.name} answers for ${who}: ${roles.size} roles, ${teams.size} teams${older}`;
+    const listed = withheld === undefined ? `${teams.size} teams` : `no teams, for ${withheld}`;
+    return `${one.source.name} answers for ${who}: ${roles.size} roles, ${listed}${older}`;
   } finally {
     close();
     seen.done();

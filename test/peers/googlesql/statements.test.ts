@@ -75,7 +75,7 @@ const WRITE: WriteEntry = {
 
 const retired = ({ count, remove }: Retiring): Statement[] => [count, remove];
 
-const EVERY_OP = ['upsert', 'delete', 'purge', 'reject', 'replayed', 'refs', 'role', 'team'];
+const EVERY_OP = ['upsert', 'delete', 'purge', 'reject', 'replayed', 'refs', 'roles', 'role', 'team'];
 
 /** What a batch may hold: each kind of line alone, all together; with and without users to be refused or repeated. */
 function batches(): Statement[] {
@@ -107,7 +107,11 @@ const RENDERED: Readonly<Record<string, readonly Statement[]>> = {
     { column: 'seen_at', path: ['seen_at'], type: 'timestamp', doc: '' },
     { column: 'tags', path: ['tags'], type: 'json', doc: '' },
   ]).map((sql) => ({ sql, params: [] })),
-  writeRefs: writeRefs(d, 'crm', 'plain', `\`${STAGING}\``),
+  writeRefs: writeRefs(
+    d,
+    { connection: 'crm', source: 'plain' },
+    { staging: `\`${STAGING}\``, ops: new Set(EVERY_OP) },
+  ),
   writeRuns: writeRuns(d, [RUN, { ...RUN, run_id: 'run-2', usage: null, error: null, outcome: 'ok' }]),
   writeWrites: writeWrites(d, 'crm', [WRITE, { ...WRITE, write_id: 'w2', response_status: null, answered_at: null }]),
   retireRuns: retired(retireRuns(d, ['crm', 'hr'], FACTS.recorded_at)),
