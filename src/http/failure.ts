@@ -46,6 +46,9 @@ function causeOf(scene: Scene, error: Error): Error {
 /** Said where the answer to a write was lost, which is therefore not sent twice. */
 const DOUBT = 'Whether the write was applied is not known: look before repeating it';
 
+/** Said of an answer that nobody here can do anything about. */
+export const STAYS = 'Run it again; if it stays, report it to who runs the API';
+
 const NETWORK_RETRIES = { refused: FEW_RETRIES, lost: RETRIES, distrusted: 0, unsendable: 0 } as const;
 
 /** The trouble of a connection that could not be made or broke. */
@@ -65,7 +68,8 @@ export function networkTrouble(scene: Scene, request: Request, error: Error): Tr
 /** The trouble of an answer that was accepted by its status and whose body is not what was asked for. */
 export function bodyTrouble(scene: Scene, request: Request, status: number, problem: BodyProblem): Trouble {
   const write = request.call === 'write';
-  const words = `${request.endpoint} was answered ${status}, but the answer ${problem.message}.${write ? ` ${DOUBT}.` : ''}`;
+  const advice = write ? DOUBT : STAYS;
+  const words = `${request.endpoint} was answered ${status}, but the answer ${problem.message}. ${advice}.`;
   const retries = problem.final || write ? 0 : RETRIES;
   const kind = problem.final ? 'bad-data' : 'transient';
   const error = failed(scene, request, words, { kind, status, inDoubt: write });

@@ -1,6 +1,7 @@
 import type { Io, Part, Request } from '../contract/io.ts';
 import type { Json, JsonObject } from '../contract/json.ts';
 import { RollcallError } from '../errors.ts';
+import { STAYS } from './failure.ts';
 import { askAgain, ownerOf } from './patience.ts';
 
 /** How a listing with cursors is paged, as data. */
@@ -39,7 +40,7 @@ const REFUSES_CURSOR: ReadonlySet<number> = new Set([400, 404, 410]);
 export function badListing(io: Io, request: Request, words: string): RollcallError {
   const connection = ownerOf(io);
   const subject = connection === '' ? '' : `connection ${connection}: `;
-  const message = `${subject}${request.endpoint} ${words}. The listing is not taken for complete.`;
+  const message = `${subject}${request.endpoint} ${words}. The listing is not taken for complete, and nothing was deleted. ${STAYS}.`;
   return new RollcallError('bad-data', message, {
     step: request.endpoint,
     ...(connection === '' ? {} : { connection }),
