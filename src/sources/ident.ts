@@ -76,7 +76,8 @@ async function account(io: Io, o: Options): Promise<Account> {
   if (membership !== null) return { id: `${membership.kind}:${membership.id}`, name: null };
   const subject = subjectOf(o.token ?? o.refresh_token);
   const whole = { id: `users of ${new URL(o.base_url).hostname}`, name: null };
-  return subject?.startsWith('application:') ? { id: subject, name: null } : whole;
+  // Not the account of its membership listing: that says less of the same users, and would overwrite what is known.
+  return subject?.startsWith('application:') ? { id: `users of ${subject}`, name: null } : whole;
 }
 
 /** `name` is null in listings and of two empty names one blank: the two names tell it as well. */

@@ -74,6 +74,18 @@ describe('a membership listing', () => {
     expect(await place.sync('product')).toMatchObject({ outcome: 'ok', deleted: 5 });
   });
 
+  test('of the application of a token does not overwrite what its listing of all users said', async () => {
+    const api = await ident();
+    const place = placeOf(api, { secret: api.applicationToken });
+    await place.sync('product');
+    const [user] = api.world.users();
+    const settings = { source: 'ident', base_url: api.url, token: '${IDENT}' };
+    place.connect({ product: { ...settings, application_id: api.world.application.id } });
+    expect(await place.sync('product')).toMatchObject({ code: 2, error: { kind: 'config' } });
+    const row = `select email from users where user_id = '${user?.id}'`;
+    expect(await place.rows(row)).toEqual([{ email: user?.email?.toLowerCase() }]);
+  });
+
   test('never overwrites what a lookup filled, and follows what changes in it', async () => {
     const api = await ident();
     const place = placeOf(api, memberOf(api, 'application'));
