@@ -8,6 +8,20 @@ import { joinable, text, texts, unlessBad } from './record.ts';
 /** Pieces of a listing that nobody else guards against being endless. */
 const MOST_PIECES = 50_000;
 
+/** A listing in which users are looked for; throws where it seems to have no end. `connection` is for the message. */
+export async function* bounded(chunks: AsyncIterable<Chunk>, connection: string): AsyncIterable<Chunk> {
+  let pieces = 0;
+  for await (const chunk of chunks) {
+    pieces += 1;
+    if (pieces > MOST_PIECES) {
+      const message = `connection ${connection}: the listing does not end: it has more than ${MOST_PIECES} pieces`;
+      throw new RollcallError('bad-data', message, { connection, step: 'list users' });
+    }
+    yield chunk;
+    if (chunk.last) return;
+  }
+}
+
 /** How an API is asked for one user by id. */
 export interface Lookup {
   /** Names it in budgets and messages, `GET /users/{id}`. */
@@ -59,13 +73,7 @@ export async function* findWithoutSearch(
   }
   const wanted = new Set(by.emails.map(joinable));
   if (wanted.size === 0) return;
-  let pieces = 0;
-  for await (const { records } of list()) {
-    pieces += 1;
-    if (pieces > MOST_PIECES) {
-      const message = `connection ${ownerOf(io)}: the listing does not end: it has more than ${MOST_PIECES} pieces`;
-      throw new RollcallError('bad-data', message, { step: how.endpoint });
-    }
+  for await (const { records } of bounded(list(), ownerOf(io))) {
     yield* records
       .filter((record) => isObject(record))
       .filter((record) => unlessBad(() => texts(record, 'email'))?.some((email) => wanted.has(joinable(email))));

@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import type { Call, Io } from '../contract/io.ts';
 import { isObject, type JsonObject } from '../contract/json.ts';
-import type { Api, Chosen, Field, Reader, Refs, Source } from '../contract/source.ts';
+import type { Api, Chosen, Chunk, Field, Reader, Refs, Source } from '../contract/source.ts';
 import type { UserRecord } from '../contract/user.ts';
 import type { Writes } from '../contract/writes.ts';
 import { BadRecord, RollcallError } from '../errors.ts';
+import { ownerOf } from '../http/patience.ts';
+import { bounded } from './lookup.ts';
 import { recordOf } from './own-columns.ts';
 import { idOf, joinable, unlessBad } from './record.ts';
 
@@ -69,17 +71,17 @@ const failure: Api['failure'] = (_status, body) => {
 };
 
 /** Finds users in the whole listing, where the source has no shorter way. */
-async function* amongAll(source: Source, list: Reader['list'], by: Chosen): AsyncIterable<JsonObject> {
+async function* amongAll(source: Source, listing: AsyncIterable<Chunk>, by: Chosen): AsyncIterable<JsonObject> {
   const wanted = new Set('ids' in by ? by.ids : by.emails.map(joinable));
   if (wanted.size === 0) return;
-  for await (const { records, active } of list(null)) {
+  for await (const { records, active } of listing) {
     for (const record of records.filter((one) => isObject(one))) {
       const key = unlessBad(() =>
         'ids' in by
           ? idOf(record, source.id)
           : source.user(record, { roles: new Map(), teams: new Map() }, active).email,
       );
-      if (wanted.has(key)) yield record;
+      if (key !== null && wanted.has(key)) yield record;
     }
   }
 }
@@ -104,7 +106,7 @@ export function defineSource<Options>(own: OwnSource<Options>): Source<Options> 
         unsignedCut: false,
         account: async () => ({ id: new URL(base).hostname, name: null }),
         refs: async () => ({ roles: new Map(), teams: new Map() }),
-        find: (by) => amongAll(source, given.list, by),
+        find: (by) => amongAll(source, bounded(given.list(null), ownerOf(io)), by),
         absent: async () => {
           throw new RollcallError('permission', NO_LOOKUP, { step: 'look up users' });
         },
