@@ -31,6 +31,9 @@ export function noEffects(): Effects {
 /** Between what was loaded of a user and what a listing that says less of him looked like. */
 export const LISTED = '~';
 
+/** Stands after that mark where nothing else did: what was loaded is itself from a listing that says less than another. */
+export const THIN = '-';
+
 /** The part of a fingerprint that content decides; the part before it is the recipe. */
 export function contentOf(fingerprint: string | null): string {
   if (fingerprint === null) return '';
@@ -41,7 +44,12 @@ export function contentOf(fingerprint: string | null): string {
 /** Hash of the listed record that a fuller one was loaded beside, "" where none was; null where no fuller one was loaded. */
 export function listedOf(fingerprint: string | null): string | null {
   const at = fingerprint?.indexOf(LISTED) ?? -1;
-  return fingerprint === null || at === -1 ? null : fingerprint.slice(at + 1);
+  return fingerprint === null || at === -1 || isThin(fingerprint) ? null : fingerprint.slice(at + 1);
+}
+
+/** True for the fingerprint of a row that comes from a listing which says less of its users than another one. */
+export function isThin(fingerprint: string | null): boolean {
+  return fingerprint?.endsWith(`${LISTED}${THIN}`) ?? false;
 }
 
 const hasRow = (version: Version): boolean => version.standing !== 'gone' && version.standing !== 'rejected';

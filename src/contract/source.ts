@@ -34,6 +34,11 @@ export interface Chunk {
   readonly last: boolean;
   /** Account state that being in this listing implies; null where the records say it themselves or nothing does. */
   readonly active: boolean | null;
+  /**
+   * The listing says less of its users than another listing of this source does: it does not overwrite the rows of
+   * that one, but what changes in it is looked up. Only where the source has a `thinListing`. Default false.
+   */
+  readonly thin?: boolean;
   /** Records of users whom this scan has already met are left as they were met. Default false. */
   readonly unlessSeen?: boolean;
 }

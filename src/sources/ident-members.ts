@@ -64,7 +64,7 @@ export async function* soundMembers(io: Io, membership: Membership): AsyncIterab
       items.forEach(named.add);
       total = totalOf(headers);
       const sound = last && named.fits(total);
-      yield { records: items, resume: null, last: sound, active: null };
+      yield { records: items, resume: null, last: sound, active: null, thin: true };
       if (sound) return;
     }
     heard = `gave ${named.size()} members and ${total === null ? `no ${TOTAL}` : `counted ${total}`}`;

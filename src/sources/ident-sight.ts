@@ -18,9 +18,9 @@ const MOST_TRIED = 20;
  * An application's token lists its members, and finds by id those who belong to the application: these are not the same
  * users. So before a "not found" is believed, a listed user of each application, and one without, are looked up, too.
  */
-export function makeSight(io: Io, how: Lookup, listing: () => AsyncIterable<Chunk>): Sight {
+export function makeSight(io: Io, how: Lookup, whole: () => AsyncIterable<Chunk>): Sight {
   const samples = new Map<string | null, string>();
-  let listed = false;
+  let listing: 'not read' | 'being read' | 'read' = 'not read';
   let blind: Promise<boolean> | null = null;
   const remember = (record: Json): void => {
     if (!isObject(record) || typeof record.id !== 'string' || record.id === NIL_UUID) return;
@@ -28,15 +28,17 @@ export function makeSight(io: Io, how: Lookup, listing: () => AsyncIterable<Chun
     if (samples.size < MOST_TRIED && !samples.has(application)) samples.set(application, record.id);
   };
   async function* list(): AsyncIterable<Chunk> {
-    for await (const chunk of listing()) {
+    listing = 'being read';
+    for await (const chunk of whole()) {
       chunk.records.forEach(remember);
-      listed ||= chunk.last;
+      if (chunk.last) listing = 'read';
       yield chunk;
     }
   }
   const missesSome = async (): Promise<boolean> => {
     // Whoever looks up chosen users, or goes on after the last page, has not seen the listing.
-    if (!listed) for await (const chunk of list()) if (chunk.last || samples.size === MOST_TRIED) break;
+    if (listing === 'not read') for await (const chunk of list()) if (chunk.last || samples.size === MOST_TRIED) break;
+    listing = 'read';
     for (const id of samples.values()) if ((await lookUp(io, how, id)) === null) return true;
     return false;
   };
@@ -45,6 +47,8 @@ export function makeSight(io: Io, how: Lookup, listing: () => AsyncIterable<Chun
     async absent(id) {
       const record = await lookUp(io, how, id);
       if (record !== null) return { absence: 'present', record };
+      // Whether somebody is gone is asked when the listing has ended; before, his record is.
+      if (listing === 'being read') return { absence: 'unknown' };
       blind ??= missesSome();
       return { absence: (await blind) ? 'unknown' : 'gone' };
     },

@@ -3,9 +3,11 @@ import {
   contentOf,
   type Effects,
   effect,
+  isThin,
   LISTED,
   listedOf,
   noEffects,
+  THIN,
   UNKNOWN,
   type Version,
 } from '../contract/effects.ts';
@@ -40,6 +42,8 @@ export interface Records {
   readonly page: number;
   readonly active: boolean | null;
   readonly unlessSeen: boolean;
+  /** From a listing that says less than another one of the source's. */
+  readonly thin?: boolean;
   /** Users were asked for: that they are there does not say that they are listed, and more may be said of them. */
   readonly lookup: boolean;
 }
@@ -149,7 +153,8 @@ interface Identified {
 /** What of a fingerprint is content: of a lookup, beside what the listing said when it was last compared. */
 function printOf(w: Work, content: string, known: Known, listed: string | undefined): string {
   const { source, recipe } = w.rules;
-  if (source.thinListing !== true || (!w.from.lookup && listed === undefined)) return `${recipe}:${content}`;
+  if (source.thinListing !== true) return `${recipe}:${content}`;
+  if (!w.from.lookup && listed === undefined) return `${recipe}:${content}${w.from.thin === true ? LISTED + THIN : ''}`;
   const before = listedOf(known.fingerprint) ?? contentOf(known.fingerprint);
   // Found in a listing after all, and as he was listed.
   if (listed === undefined && content === before) return known.fingerprint ?? `${recipe}:${content}`;
@@ -223,7 +228,9 @@ async function meet(journal: Journal, rules: DiffRules, ids: readonly string[]):
 /** The row of a listed user says more than his listing does. */
 function keepsFuller(w: Work, known: Known | null): known is Known {
   if (w.rules.source.thinListing !== true || w.from.lookup || known === null) return false;
-  return listedOf(known.fingerprint) !== null && known.standing !== 'gone' && known.standing !== 'rejected';
+  if (known.standing === 'gone' || known.standing === 'rejected') return false;
+  if (listedOf(known.fingerprint) !== null) return true;
+  return w.from.thin === true && known.fingerprint !== null && !isThin(known.fingerprint);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { noEffects } from '../contract/effects.ts';
-import type { JsonObject } from '../contract/json.ts';
 import type { Refs } from '../contract/source.ts';
 import { locate, RollcallError } from '../errors.ts';
 import { type Applier, makeApplier } from './applier.ts';
@@ -34,18 +33,35 @@ function openScan({ deps, journal }: Following, wanted: 'sync' | 'backfill', rec
   return journal.beginScan(wanted, recipe).kind;
 }
 
-/** Looks up a user whose row says more than his listing. Where that may not be, his row stays as it is, and the run says so. */
-async function fuller({ reader, warnings }: Following, id: string): Promise<JsonObject | null> {
-  const words = 'users whose rows a lookup had filled have changed, and this credential may not look them up: kept';
-  // Whoever was refused once is not asked for each of the others, too.
-  if (warnings.includes(words)) return null;
-  try {
-    return (await reader.absent(id)).record ?? null;
-  } catch (error) {
-    if (!(error instanceof RollcallError) || (error.status !== 401 && error.status !== 403)) throw error;
-    warnings.push(words);
+/** Users in one run whom a lookup may not find before no more are asked for: some credentials find few of those they list. */
+const MOST_UNFOUND = 100;
+
+/**
+ * Looks up users whose rows say more than their listing. Where that may not be, or they are not found, their rows stay
+ * as they are, and the run says so.
+ */
+function fillingUp({ reader, warnings }: Following): DiffRules['fuller'] {
+  let unfound = 0;
+  const keep = (why: string): null => {
+    const words = `users whose rows say more than their listing have changed, and this credential ${why}: kept`;
+    if (!warnings.includes(words)) warnings.push(words);
     return null;
-  }
+  };
+  const forbidden = (error: unknown): boolean =>
+    error instanceof RollcallError && (error.status === 401 || error.status === 403);
+  return async (id) => {
+    if (unfound >= MOST_UNFOUND) return null;
+    try {
+      const { record = null } = await reader.absent(id);
+      unfound += record === null ? 1 : 0;
+      return record ?? keep('does not find them');
+    } catch (error) {
+      if (!forbidden(error)) throw error;
+      // Whoever was refused once is not asked for each of the others, too.
+      unfound = MOST_UNFOUND;
+      return keep('may not look them up');
+    }
+  };
 }
 
 /** What stays the same for all records of a run. */
@@ -60,7 +76,7 @@ export function diffRules(following: Following, refs: Refs, rewrite: boolean): D
     run_id: following.run_id,
     rewrite,
     settle: async () => undefined,
-    fuller: (id) => fuller(following, id),
+    fuller: fillingUp(following),
   };
 }
 

@@ -74,6 +74,7 @@ async function recordChunk(work: ScanWork, chunk: Chunk, begins: boolean, guard:
     page: openScan(journal).pages + 1,
     active: chunk.active,
     unlessSeen: chunk.unlessSeen ?? false,
+    thin: chunk.thin ?? false,
     lookup: false,
   });
   // With the last page the ledger indexes its users in a thread of its own: nothing else may write to it meanwhile.

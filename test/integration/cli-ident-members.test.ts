@@ -74,16 +74,25 @@ describe('a membership listing', () => {
     expect(await place.sync('product')).toMatchObject({ outcome: 'ok', deleted: 5 });
   });
 
-  test('of the application of a token does not overwrite what its listing of all users said', async () => {
+  test.each([true, false])('does not overwrite what the listing of all users said, found by id: %s', async (finds) => {
     const api = await ident();
-    const place = placeOf(api, { secret: api.applicationToken });
+    const place = placeOf(api);
     await place.sync('product');
-    const [user] = api.world.users();
     const settings = { source: 'ident', base_url: api.url, token: '${IDENT}' };
     place.connect({ product: { ...settings, application_id: api.world.application.id } });
     expect(await place.sync('product')).toMatchObject({ code: 2, error: { kind: 'config' } });
-    const row = `select email from users where user_id = '${user?.id}'`;
-    expect(await place.rows(row)).toEqual([{ email: user?.email?.toLowerCase() }]);
+    await place.run(['state', 'reset', 'product', '--yes']);
+    const answer = { kind: 'status', status: 404, message: 'user not found' } as const;
+    if (!finds) api.faults.add({ when: { path: ONE }, answer, times: Number.POSITIVE_INFINITY });
+    const full = 'select user_id, email, permissions from ident_users order by user_id';
+    const before = await place.rows(full);
+    const run = await place.sync('product');
+    expect(run).toMatchObject({ outcome: 'ok', seen: 60 });
+    expect(await place.rows(full)).toEqual(before);
+    if (!finds) expect(run.warnings?.join()).toMatch(/does not find them: kept/);
+    const since = api.log.length;
+    expect(await place.sync('product')).toMatchObject({ outcome: 'ok', updated: 0 });
+    if (finds) expect(api.log.slice(since).filter(({ path }) => path.startsWith('/api/v1/users/'))).toHaveLength(1);
   });
 
   test('never overwrites what a lookup filled, and follows what changes in it', async () => {
