@@ -124,11 +124,24 @@ export function defineSource<Options>(own: OwnSource<Options>): Source<Options> 
   return source;
 }
 
+/** Would name the view that all sources share. */
+const SHARED_VIEW = 'current';
+
+/** Columns that every view has already, beside those that a record fills. */
+const OURS = ['connection', 'user_id', 'first_seen_at', 'changed_at'];
+
+/** Two columns of one name are none that a view can have. */
+const apart = (fields: readonly { readonly column: string }[]): boolean =>
+  new Set([...OURS, ...fields.map(({ column }) => column)]).size === OURS.length + fields.length;
+
 const paths = z.array(z.string().min(1)).optional();
 const limit = z.int().min(0).optional();
 
 const shape = z.looseObject({
-  name: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'must be small letters, digits and underscores'),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,39}$/, 'must be small letters, digits and underscores')
+    .refine((name) => name !== SHARED_VIEW, 'is taken: current_users is the view of all sources'),
   options: z.custom<Source['options']>(
     (given) => isFunction(Reflect.get(Object(given), 'safeParse')),
     'must be a zod schema',
@@ -147,6 +160,7 @@ const shape = z.looseObject({
         type: z.enum(['text', 'boolean', 'integer', 'timestamp', 'json']),
       }),
     )
+    .refine(apart, `must each have a column of its own, and none of ${OURS.join(', ')}`)
     .optional(),
   exclude: paths,
   volatile: paths,

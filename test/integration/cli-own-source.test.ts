@@ -133,6 +133,12 @@ describe('a file that is no source is refused with what is wrong', () => {
       "export default { name: 'My Source' };",
       /name must be small letters.*options must be a zod schema.*user must be a function/,
     ],
+    ['takes the name of a shared view', EXAMPLE.replace("'crewboard'", "'current'"), /name is taken: current_users/],
+    [
+      'has a field with a column of ours',
+      EXAMPLE.replace("column: 'team'", "column: 'user_id'"),
+      /fields must each have a column of its own, and none of connection, user_id/,
+    ],
     ['takes a name of ours', EXAMPLE.replace("'crewboard'", "'pylon'"), /a name of Rollcall's own/],
   ];
   test.each(wrong)('%s', async (_what, text, words) => {
