@@ -97,12 +97,15 @@ function adviceFor(kind: ErrorKind, status: number): string {
   return 'The request is not accepted as it stands: check the settings of the connection and what was asked for';
 }
 
-/** One line of at most 300 characters, without control characters: the words of a server reach a terminal. */
+/** Longest text of a server that is quoted; a few notices of a policy fit in. */
+const QUOTED = 1_000;
+
+/** One line, without control characters: the words of a server reach a terminal. */
 const line = (text: string): string =>
   text
     .replaceAll(/[\p{Cc}\s]+/gu, ' ')
     .trim()
-    .slice(0, 300);
+    .slice(0, QUOTED);
 
 /** Without the full stop that the sentence around it has already. */
 const unstopped = (text: string): string => text.replace(/\.+$/u, '');

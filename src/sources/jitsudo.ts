@@ -63,7 +63,8 @@ async function* list(io: Io, from: string | null): AsyncIterable<Chunk> {
 const ONE: Lookup = {
   endpoint: 'GET /users/{id}',
   path: '/users',
-  user: (body) => body,
+  // The page on reading one user is not published: as the sibling calls answer, or in the envelope of lists.
+  user: (body) => (body.id === undefined ? body.data : body),
   missing: (body) => body.code === 'not_found',
 };
 

@@ -19,6 +19,12 @@ export function jsonText(value: Json): string {
 
 const line = (op: Op, columns: Record<string, string | null>): Line => ({ op, json: jsonText({ op, ...columns }) });
 
+/** The roles as JSON text, each once: whoever names one twice says no more than who names it once. */
+function rolesText(roles: UserRecord['roles']): string {
+  const texts = roles.map(({ id, name, slug }) => jsonText({ id, name, slug }));
+  return `[${[...new Set(texts)].join(',')}]`;
+}
+
 /** A user as he is now. `raw` is the received record's JSON text. */
 export function upsertLine(user: UserRecord, raw: string, fingerprint: string, page: number): Line {
   return line('upsert', {
@@ -29,7 +35,7 @@ export function upsertLine(user: UserRecord, raw: string, fingerprint: string, p
     name: user.name,
     first_name: user.first_name,
     last_name: user.last_name,
-    roles: jsonText(user.roles.map(({ id, name, slug }) => ({ id, name, slug }))),
+    roles: rolesText(user.roles),
     active: user.active === null ? null : String(user.active),
     availability: user.availability,
     avatar_url: user.avatar_url,

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to secrets are written in this way
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { isObject, type Json } from '../../src/contract/json.ts';
 import { type JitsudoApi, type JitsudoOptions, startJitsudo } from '../../src/demo/jitsudo/server.ts';
 import { filesOf } from '../support/cli.ts';
 import { type Connected, makePlace, type Place } from '../support/places.ts';
@@ -58,6 +59,20 @@ describe('the users', () => {
     expect(files.some((bytes) => bytes.includes('avatar_base64') || bytes.includes('data:image'))).toBe(false);
   });
 
+  test('who left are told when lookups answer in the envelope of lists, too', async () => {
+    const api = await jitsudo({ users: 12 });
+    const place = placeOf(api);
+    await place.sync('staff');
+    const edit = (body: Json) => (isObject(body) && 'email' in body ? { data: body } : body);
+    api.faults.add({
+      when: { path: '/v1/users/{id}' },
+      answer: { kind: 'edit', edit },
+      times: Number.POSITIVE_INFINITY,
+    });
+    api.world.remove(api.world.users()[3]?.id ?? '');
+    expect(await place.sync('staff')).toMatchObject({ outcome: 'ok', deleted: 1 });
+  });
+
   test('of a page that says that more follow, but not where, are an error', async () => {
     const api = await jitsudo();
     const edit = (body: unknown) => ({ ...Object(body), next_cursor: null });
@@ -85,6 +100,17 @@ describe('a refusal', () => {
     expect(run).toMatchObject({ code: 1, error: { kind: 'permission', retryable: false } });
     expect(run.error?.message).toMatch(words);
     expect(JSON.stringify(run) + run.stderr).not.toContain(secretOf(api));
+  });
+
+  test('of a policy is shown with all of its notices', async () => {
+    const api = await jitsudo({ users: 1 });
+    const notices = ['a'.repeat(200), `${'b'.repeat(200)} end`];
+    const body = JSON.stringify({ code: 'forbidden', message: 'denied', details: {}, notices });
+    const answer = { kind: 'body', status: 403, body } as const;
+    api.faults.add({ when: { path: USERS }, answer, times: Number.POSITIVE_INFINITY });
+    expect((await placeOf(api).sync('staff')).error?.message).toContain(
+      `denied; ${notices.join('; ')} (code forbidden)`,
+    );
   });
 
   test('of groups alone loads the users, leaves the teams as they were, and says so', async () => {
