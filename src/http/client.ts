@@ -223,6 +223,6 @@ export function makeIo(options: IoOptions): Io & { close(): void } {
     read: (request, items) => readList(parts, request, items),
     close: () => parts.wire.close(),
   };
-  own(io, { connection: options.connection, patience: parts.patience });
+  own(io, { connection: options.connection, patience: parts.patience, redact: parts.scene.redact });
   return io;
 }

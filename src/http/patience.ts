@@ -38,12 +38,14 @@ export function makePatience(patienceMs: number, signal: AbortSignal, watch: Htt
 interface Owner {
   readonly connection: string;
   readonly patience: Patience;
+  /** Takes the connection's secrets out of a text. */
+  redact(text: string): string;
 }
 
 // The contract's Io has no waiting, for sources have no business with it; the page readers of this layer do.
 const owners = new WeakMap<Io, Owner>();
 
-/** Remembers whose Io this is, for `askAgain` and `ownerOf`. */
+/** Remembers whose Io this is, for those below. */
 export function own(io: Io, owner: Owner): void {
   owners.set(io, owner);
 }
@@ -51,6 +53,11 @@ export function own(io: Io, owner: Owner): void {
 /** Name of the connection that an Io belongs to; "" for one that was not made here. */
 export function ownerOf(io: Io): string {
   return owners.get(io)?.connection ?? '';
+}
+
+/** What takes the secrets of the Io's connection out of a text. */
+export function redactOf(io: Io): (text: string) => string {
+  return (text) => owners.get(io)?.redact(text) ?? text;
 }
 
 /** Backs off before an answer that came in good order, but without its list, is asked for again. */

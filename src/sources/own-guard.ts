@@ -4,11 +4,18 @@ import type { Io } from '../contract/io.ts';
 import { isRawNumber, type Json } from '../contract/json.ts';
 import type { Chunk, Reader, Source } from '../contract/source.ts';
 import { BadRecord, type ErrorKind, isAbort, RollcallError } from '../errors.ts';
+import { redactOf } from '../http/patience.ts';
+import { redactor } from '../http/redact.ts';
 
 /** A file with somebody's own source, as the configuration names it, and the connection that names it. */
 export interface OwnFile {
   readonly file: string;
   readonly connection: string;
+}
+
+/** The same, knowing what may not be shown: what a file throws may hold its token. */
+interface Guarded extends OwnFile {
+  redact(text: string): string;
 }
 
 const HELP = 'Mend the file; docs/sources/own.md says what each part gives';
@@ -33,25 +40,36 @@ function kindOf(error: unknown): ErrorKind {
     : 'config';
 }
 
-function mistake({ file, connection }: OwnFile, part: string, words: string, cause?: unknown): RollcallError {
-  const message = `${connection}: ${file}: ${part} ${words}`;
-  const facts = { connection, step: part, ...(cause === undefined ? {} : { cause }) };
+/** The cause as `--verbose` may print it. */
+function clean({ redact }: Guarded, cause: unknown): Error {
+  const thrown = cause instanceof Error ? cause : new Error(String(cause));
+  const shown = new Error(redact(thrown.message));
+  shown.name = thrown.name;
+  shown.stack = redact(thrown.stack ?? '');
+  return shown;
+}
+
+function mistake(own: Guarded, part: string, words: string, cause?: unknown): RollcallError {
+  const { file, connection, redact } = own;
+  const message = redact(`${connection}: ${file}: ${part} ${words}`);
+  const facts = { connection, step: part, ...(cause === undefined ? {} : { cause: clean(own, cause) }) };
   return new RollcallError(cause === undefined ? 'config' : kindOf(cause), message, facts);
 }
 
 /** What a part of the file threw, told as its own: without that it would look like a bug of Rollcall's. */
-function told(own: OwnFile, part: string, error: unknown): unknown {
+function told(own: Guarded, part: string, error: unknown): unknown {
   if (error instanceof BadRecord || isAbort(error)) return error;
   if (!(error instanceof RollcallError)) {
     return mistake(own, part, `threw ${thrownWords(error, own.file)}. ${HELP}`, error);
   }
   if (error.connection !== undefined) return error;
-  const { kind, message, step, cause } = error;
-  return new RollcallError(kind, `${own.connection}: ${message}`, { connection: own.connection, step, cause });
+  const { kind, message, step } = error;
+  const facts = { connection: own.connection, step, cause: clean(own, error) };
+  return new RollcallError(kind, own.redact(`${own.connection}: ${message}`), facts);
 }
 
 /** What a part of the file gave, in the form that it must have. */
-function formed<T>(own: OwnFile, part: string, form: z.ZodType<T>, given: unknown): T {
+function formed<T>(own: Guarded, part: string, form: z.ZodType<T>, given: unknown): T {
   const read = form.safeParse(given);
   if (read.success) return read.data;
   const said = read.error.issues.map(({ path, message }) => [path.join('.'), message].filter((one) => one !== ''));
@@ -86,7 +104,7 @@ function isJson(value: unknown): value is Json {
 }
 
 /** The record as JSON has it: a Date is its text, what is undefined is left out. */
-function jsonOf(own: OwnFile, record: unknown): Json {
+function jsonOf(own: Guarded, record: unknown): Json {
   try {
     if (isJson(record)) return record;
     return JSON.parse(JSON.stringify(record) ?? 'null');
@@ -97,7 +115,7 @@ function jsonOf(own: OwnFile, record: unknown): Json {
   }
 }
 
-async function* listing(own: OwnFile, reader: Reader, from: string | null): AsyncGenerator<Chunk, void> {
+async function* listing(own: Guarded, reader: Reader, from: string | null): AsyncGenerator<Chunk, void> {
   try {
     const given: unknown = reader.list(from);
     const iterable = [Symbol.asyncIterator, Symbol.iterator].some((key) => key in Object(given));
@@ -118,7 +136,7 @@ async function* listing(own: OwnFile, reader: Reader, from: string | null): Asyn
   );
 }
 
-function guardReader(own: OwnFile, made: Reader): Reader {
+function guardReader(own: Guarded, made: Reader): Reader {
   if (typeof Reflect.get(Object(made), 'list') !== 'function') throw mistake(own, 'reader', `has no list. ${HELP}`);
   const asked = async <T>(part: string, form: z.ZodType<unknown>, ask: () => Promise<T>): Promise<T> => {
     try {
@@ -145,7 +163,7 @@ function guardReader(own: OwnFile, made: Reader): Reader {
   };
 }
 
-function attempt<T>(own: OwnFile, part: string, run: () => T): T {
+function attempt<T>(own: Guarded, part: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
@@ -157,8 +175,10 @@ function attempt<T>(own: OwnFile, part: string, run: () => T): T {
  * The source of somebody's own file: what its parts throw, or give in a wrong form, is told with the file and the
  * connection. A record for which `user` throws is quarantined; where it does so for all, the file is wrong.
  */
-export function guardOwn<Options>(source: Source<Options>, own: OwnFile): Source<Options> {
+export function guardOwn<Options>(source: Source<Options>, file: OwnFile): Source<Options> {
   let thrown = 0;
+  let redact = (text: string): string => text;
+  const own: Guarded = { ...file, redact: (text) => redact(text) };
   const user: Source['user'] = (raw, known, active) => {
     try {
       const made = source.user(raw, known, active);
@@ -168,23 +188,28 @@ export function guardOwn<Options>(source: Source<Options>, own: OwnFile): Source
       if (error instanceof BadRecord || error instanceof RollcallError) throw error;
       thrown += 1;
       const words = `threw ${thrownWords(error, own.file)}`;
-      if (thrown < MOST_THROWN) throw new BadRecord(`${own.file}: user ${words}`);
+      if (thrown < MOST_THROWN) throw new BadRecord(own.redact(`${own.file}: user ${words}`));
       throw mistake(own, 'user', `${words}, as for each of ${MOST_THROWN} records. ${HELP}`);
     }
   };
   return {
     ...source,
-    api: (options) =>
-      attempt(own, 'api', () => {
+    api: (options) => {
+      // Before there are requests, nobody says which of the options are secrets.
+      redact = redactor(Object.values(Object(options)).filter((option) => typeof option === 'string'));
+      return attempt(own, 'api', () => {
         const given = source.api(options);
         formed(own, 'api', api, given);
         return given;
-      }),
-    reader: (options: Options, io: Io) =>
-      guardReader(
+      });
+    },
+    reader(options: Options, io: Io) {
+      redact = redactOf(io);
+      return guardReader(
         own,
         attempt(own, 'reader', () => source.reader(options, io)),
-      ),
+      );
+    },
     referred: (raw, known) =>
       attempt(own, 'referred', () => formed(own, 'referred', z.string(), source.referred(raw, known))),
     user,

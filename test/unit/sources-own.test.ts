@@ -5,7 +5,7 @@ import type { Source } from '../../src/contract/source.ts';
 import { BadRecord } from '../../src/errors.ts';
 import { defineSource, type OwnSource, RollcallError } from '../../src/sources/own.ts';
 import { guardOwn } from '../../src/sources/own-guard.ts';
-import { testIo } from '../integration/http.fixture.ts';
+import { TOKEN, testIo } from '../integration/http.fixture.ts';
 
 const OWN = { file: './crew.ts', connection: 'crew' };
 const REFS = { roles: new Map(), teams: new Map() };
@@ -95,6 +95,26 @@ describe('a listing that goes wrong is told with the connection and the file', (
       }),
     );
     expect(error).toMatchObject({ kind: 'auth', message: 'crew: the token is over; make a new one' });
+  });
+
+  test('without a secret of the connection, whoever put it there', async () => {
+    const { io } = testIo('https://crew.test');
+    for (const fault of [new Error(`token ${TOKEN}`), new RollcallError('auth', `token ${TOKEN}`)]) {
+      const list = () => {
+        throw fault;
+      };
+      const source = guarded({ reader: () => untyped({ list }) });
+      const error = await errorOf(() => Array.fromAsync(source.reader(OPTIONS, io).list(null)));
+      expect(error.message).toContain('token ***');
+      expect(String(error.stack) + String(Reflect.get(Object(error.cause), 'stack'))).not.toContain(TOKEN);
+    }
+    const source = guarded({
+      api: () => {
+        throw new Error('token tok-1234');
+      },
+    });
+    const error = await errorOf(() => source.api(untyped({ token: 'tok-1234' })));
+    expect(error.message).toMatch(/api threw token \*\*\*/);
   });
 
   test('and one with dates and holes is read as JSON has them', async () => {
