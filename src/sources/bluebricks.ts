@@ -4,6 +4,7 @@ import { isObject, type Json, type JsonObject } from '../contract/json.ts';
 import type { Account, Api, Chunk, Failure, Reader, Refs, Source } from '../contract/source.ts';
 import type { Role, UserRecord } from '../contract/user.ts';
 import { BadRecord } from '../errors.ts';
+import { sendDespite400 } from '../http/despite.ts';
 import { type OffsetPlan, offsetPages } from '../http/offset-pages.ts';
 import { apiBase } from './base.ts';
 import { bluebricksWrites } from './bluebricks-writes.ts';
@@ -64,16 +65,16 @@ const ONE: Lookup = {
 /** The organization; a credential that may not read it is known by the user whom it belongs to. */
 async function account(io: Io): Promise<Account> {
   const organization: Request = { call: 'get', endpoint: 'GET /organization', path: '/organization' };
-  const { status, body } = await io.send({ ...organization, accept: [403, 404], anyBody: true });
+  const { status, body } = await sendDespite400(io, { ...organization, accept: [403, 404], anyBody: true });
   if (status < 300 && isObject(body)) return { id: idOf(body, 'id'), name: text(body, 'display_name') };
-  const me = await io.send({ call: 'get', endpoint: 'GET /user/me', path: '/user/me' });
+  const me = await sendDespite400(io, { call: 'get', endpoint: 'GET /user/me', path: '/user/me' });
   const user = isObject(me.body) ? me.body : {};
   return { id: idOf(user, 'id'), name: text(user, 'name') };
 }
 
 async function refs(io: Io): Promise<Refs> {
   const path = '/organization/roles';
-  const { body } = await io.send({ call: 'get', endpoint: `GET ${path}`, path });
+  const { body } = await sendDespite400(io, { call: 'get', endpoint: `GET ${path}`, path });
   if (!Array.isArray(body)) throw new BadRecord('the roles are not a list');
   // One without an id can be no row, and is no reason to load nobody.
   const roles = body

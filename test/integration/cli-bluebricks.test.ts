@@ -149,6 +149,13 @@ describe('a credential', () => {
   });
 });
 
+test('a 400, by which Bluebricks tells of failures of its own, is asked again', async () => {
+  const api = await bluebricks({ users: 12 });
+  for (const path of ['/api/v1/organization', '/api/v1/organization/roles'])
+    api.faults.add({ when: { path }, answer: { kind: 'status', status: 400, message: 'Failed to fetch' }, times: 2 });
+  expect(await placeOf(api).sync('infra')).toMatchObject({ outcome: 'ok', inserted: 12, retries: 4 });
+});
+
 test('a 429 without headers is waited out', async () => {
   const api = await bluebricks();
   api.faults.add({ when: { path: MEMBERS }, answer: { kind: 'status', status: 429 }, times: 3 });
