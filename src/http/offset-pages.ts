@@ -14,6 +14,8 @@ export interface OffsetPlan {
   readonly overlap: number;
   /** Key of a row that tells it from all others, whatever else of it changes. Default `id`. */
   readonly id?: string;
+  /** Keys of a row that change with every answer, such as signed addresses: a row met again with only these changed is no news. */
+  readonly volatile?: readonly string[];
 }
 
 /** A page without the rows that were handed on before. */
@@ -98,8 +100,9 @@ interface Marked {
   readonly content: string;
 }
 
-function marked(row: Json, path: string): Marked {
-  const content = digest(JSON.stringify(row));
+function marked(row: Json, { id: path = 'id', volatile = [] }: OffsetPlan): Marked {
+  const steady = isObject(row) ? Object.entries(row).filter(([key]) => !volatile.includes(key)) : row;
+  const content = digest(JSON.stringify(steady));
   const id = isObject(row) ? row[path] : undefined;
   const named = typeof id === 'string' || typeof id === 'number' || isRawNumber(id);
   return { row, content, key: named ? digest(JSON.stringify(id)) : content };
@@ -167,7 +170,7 @@ export async function* offsetPages(io: Io, plan: OffsetPlan, from: string | null
   let barren = 0;
   let { answer, limit } = await firstPage(io, plan, offset);
   for (;;) {
-    const page = answer.rows.map((row) => marked(row, plan.id ?? 'id'));
+    const page = answer.rows.map((row) => marked(row, plan));
     size = Math.max(size, page.length);
     if (!joins(tail, page) && offset > 0 && back < STEPS_BACK) {
       back += 1;

@@ -27,6 +27,7 @@ const PLAN: OffsetPlan = {
   }),
   limit: 100,
   overlap: 5,
+  volatile: ['picture'],
 };
 
 async function* list(io: Io, from: string | null): AsyncIterable<Chunk> {
