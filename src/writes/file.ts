@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { CsvError } from 'csv-parse/sync';
@@ -24,9 +25,9 @@ export function badFile(path: string, problems: readonly string[]): RollcallErro
   return new RollcallError('config', message, { step: 'read the file' });
 }
 
-function contentOf(path: string): string {
+function bytesOf(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    return readFileSync(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const reasons: Readonly<Record<string, string>> = {
@@ -39,6 +40,20 @@ function contentOf(path: string): string {
       cause: error,
     });
   }
+}
+
+/** Letters in another encoding would be written to users as question marks. */
+function contentOf(path: string): string {
+  const bytes = bytesOf(path);
+  if (isUtf8(bytes)) return bytes.toString('utf8').replace(/^\uFEFF/, '');
+  let line = 1;
+  for (let from = 0; from < bytes.length; line += 1) {
+    const end = bytes.indexOf('\n', from);
+    const to = end === -1 ? bytes.length : end;
+    if (!isUtf8(bytes.subarray(from, to))) break;
+    from = to + 1;
+  }
+  throw badFile(path, [`line ${line}: is not UTF-8; save the file as UTF-8`]);
 }
 
 /** One line, before op and user_id are taken out of it. */

@@ -8,13 +8,13 @@ import { readGiven } from '../../src/writes/file.ts';
 const folder = mkdtempSync(join(tmpdir(), 'rollcall-rows-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function place(name: string, text: string): string {
+function place(name: string, text: string | Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;
 }
 
-const csv = (text: string) => readGiven(place('rows.csv', text));
+const csv = (text: string | Buffer) => readGiven(place('rows.csv', text));
 const ndjson = (text: string) => readGiven(place('rows.ndjson', text));
 
 async function problem(reading: Promise<unknown>): Promise<string> {
@@ -82,6 +82,13 @@ describe('CSV', () => {
 
   test('columns that are separated in another way are recognized', async () => {
     expect(await problem(csv('op;user_id;role\nupdate;u1;admin\n'))).toContain('are the columns separated by commas?');
+  });
+
+  test.each([
+    ['Latin-1', Buffer.from('op,user_id,name\nupdate,u1,Kai\nupdate,u2,J\u00f6rg\n', 'latin1'), 'line 3'],
+    ['UTF-16', Buffer.from('\ufeffop,user_id\n', 'utf16le'), 'line 1'],
+  ])('in %s is told with its line, for its letters would reach the users garbled', async (_name, bytes, line) => {
+    expect(await problem(csv(bytes))).toBe(`rows.csv: ${line}: is not UTF-8; save the file as UTF-8`);
   });
 
   test('a cell that cannot be read is not shown: it may be a secret', async () => {
