@@ -86,13 +86,14 @@ async function refs(io: Io): Promise<Refs> {
 }
 
 const SCOPES = 'Give the key the scopes read:users (for members and users) and read:organization (for roles)';
+const WRITE_SCOPE = 'Give the key the scope update:users';
 
-function failure(status: number, body: Json | undefined): Failure {
+function failure(status: number, body: Json | undefined, endpoint: string): Failure {
   const message = words(body);
   return {
     ...(message === '' ? {} : { message }),
     ...(status === 401 ? { advice: 'Check the API key: it may be wrong, expired or deleted in Bluebricks' } : {}),
-    ...(status === 403 ? { advice: SCOPES } : {}),
+    ...(status === 403 ? { advice: endpoint.startsWith('POST ') ? WRITE_SCOPE : SCOPES } : {}),
   };
 }
 

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contract/json.ts';
 import type { Refs } from '../../src/contract/refs.ts';
 import type { Changes, Setting, Target, Writes } from '../../src/contract/writes.ts';
+import { bluebricks } from '../../src/sources/bluebricks.ts';
+import { failure } from '../../src/sources/ident-words.ts';
 import { sources } from '../../src/sources/registry.ts';
 
 const role = (id: string, name: string, slug: string | null) => [id, { id, name, slug, raw: { id, name } }] as const;
@@ -138,5 +140,23 @@ describe('bodies', () => {
       ['PUT', { name: 'Kim', roles: ['user'] }],
       ['POST', { active: false }],
     ]);
+  });
+});
+
+describe('a refused write says which right it takes', () => {
+  test.each([
+    ['POST /users', 'CreateUser (0x200000)'],
+    ['PUT /users/{id}', 'UpdateUser (0x400000)'],
+    ['DELETE /users/{id}', 'DeleteUser (0x800000)'],
+  ])('of Ident, for %s', (endpoint, right) => {
+    const { advice } = failure(403, { message: 'forbidden' }, endpoint);
+    expect(advice).toContain(right);
+    expect(advice).not.toContain('ListUsers');
+  });
+
+  test('of Bluebricks', () => {
+    const { failure: said } = bluebricks.api({ token: 'bbx_1', base_url: 'https://bricks.test' });
+    expect(said(403, { message: 'Forbidden' }, 'POST /user/{id}/roles').advice).toContain('update:users');
+    expect(said(403, { message: 'Forbidden' }, 'GET /user/{id}').advice).toContain('read:users');
   });
 });
