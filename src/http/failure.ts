@@ -110,21 +110,23 @@ const line = (text: string): string =>
 /** Without the full stop that the sentence around it has already. */
 const unstopped = (text: string): string => text.replace(/\.+$/u, '');
 
-function vendorWords(refusal: Refusal, said: Failure): string {
+function vendorWords({ redact }: Scene, refusal: Refusal, said: Failure): string {
+  // Before it is cut: half a secret is not known for one any more.
+  const words = (text: string): string => line(redact(text));
   const id = said.request_id ?? refusal.headers['x-pylon-request-id'] ?? refusal.headers['x-request-id'];
   const marks = [
-    said.code === undefined ? '' : `code ${line(said.code)}`,
-    id === undefined ? '' : `request ${line(id)}`,
+    said.code === undefined ? '' : `code ${words(said.code)}`,
+    id === undefined ? '' : `request ${words(id)}`,
   ].filter((mark) => mark !== '');
-  const message = said.message === undefined ? '' : `: ${unstopped(line(said.message))}`;
+  const message = said.message === undefined ? '' : `: ${unstopped(words(said.message))}`;
   return `${message}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`;
 }
 
 /** What the API says, in the vendor's words. A ban may come as two JSON documents in a row, which are no JSON. */
-function saidOf({ api }: Scene, request: Request, { status, body, text }: Refusal): Failure {
+function saidOf({ api, redact }: Scene, request: Request, { status, body, text }: Refusal): Failure {
   if (body !== undefined) return api.failure(status, body, request.endpoint);
   if (!(api.shutOut?.includes(status) ?? false)) return {};
-  return { message: excerpt(text), ...api.failure(status, body, request.endpoint) };
+  return { message: excerpt(redact(text)), ...api.failure(status, body, request.endpoint) };
 }
 
 /** The trouble of an answer whose status is an error. */
@@ -134,11 +136,11 @@ export function statusTrouble(scene: Scene, request: Request, refusal: Refusal):
   const shutOut = scene.api.shutOut?.includes(status) ?? false;
   const said = saidOf(scene, request, refusal);
   const foreign = refusal.body === undefined && refusal.text.trim() !== '' && !shutOut;
-  const by = foreign ? ` by a proxy or gateway, not by the API: "${excerpt(refusal.text)}"` : '';
+  const by = foreign ? ` by a proxy or gateway, not by the API: "${excerpt(scene.redact(refusal.text))}"` : '';
   // A server that names a time has not begun; after any other trouble of its own, what became of a write is open.
   const doubtful = request.call === 'write' && kind === 'transient' && !(status === 503 && serverMs !== null);
   const advice = doubtful ? DOUBT : unstopped(said.advice ?? adviceFor(kind, status));
-  const words = `${request.endpoint} was answered ${status}${by}${vendorWords(refusal, said)}. ${advice}.`;
+  const words = `${request.endpoint} was answered ${status}${by}${vendorWords(scene, refusal, said)}. ${advice}.`;
   const retries = kind === 'transient' && !doubtful ? RETRIES : 0;
   return new Trouble({
     reason: `status ${status}`,

@@ -73,7 +73,7 @@ function rateLimited(facts: TroubleFacts, ms: number, patienceMs: number): Rollc
       : `the server asks to wait ${Math.ceil(facts.serverMs / 1000)} s`;
   const message =
     `connection ${error.connection ?? ''}: rate limit of ${error.step}: ${wish}, and this process waits at most ` +
-    `${Math.ceil(patienceMs / 1000)} s at a stretch. The scan stays open: run it again later and it goes on where it is.`;
+    `${Math.ceil(patienceMs / 1000)} s at a stretch. Run it again later: an open scan stays open and goes on where it is.`;
   return new RollcallError('rate-limited', message, {
     step: error.step,
     retryAfterMs: ms,

@@ -49,6 +49,14 @@ describe('a write', () => {
     expect(seen.sent).toBe(1);
   });
 
+  test('shows no part of a secret that the words of the server are cut in', async () => {
+    const secret = 'swordfish-of-the-deep';
+    const listener = json({ errors: [`${'x'.repeat(290)} ${secret}`] }, 422);
+    const { base } = await serve(listener);
+    const error = await errorOf(testIo(base, { secrets: [secret] }).io.send(WRITE));
+    expect(error.message).not.toContain('sword');
+  });
+
   test('is in doubt after a reset, and not when nothing listened', async () => {
     const { io } = await talking((request) => request.socket.destroy());
     expect((await errorOf(io.send(WRITE))).inDoubt).toBe(true);
