@@ -92,6 +92,20 @@ function showPlan(open: Open, plans: readonly Planned[]): number {
   return 0;
 }
 
+const BEHIND = 'the tables do not show all of it yet; the next sync mends that';
+
+function warn({ wanted }: Open, words: string): void {
+  process.stderr.write(`rollcall: ${wanted.connection.name}: ${words}\n`);
+}
+
+/** Nothing is written; what planning found out of earlier writes, whose process died, belongs into the tables all the same. */
+async function refuseIt(open: Open, log: WriteLog, plans: readonly Planned[]): Promise<number> {
+  const code = showPlan(open, plans);
+  const behind = await makeFollower(open.lasting, log).finish();
+  if (behind !== null) warn(open, `${BEHIND}: ${behind.message}`);
+  return code;
+}
+
 async function makeIt(open: Open, log: WriteLog, plans: readonly Planned[]): Promise<number> {
   const { wanted, work } = open;
   if (wanted.planFile !== undefined) savePlan(work, wanted.planFile, open.account, plans);
@@ -106,10 +120,26 @@ async function makeIt(open: Open, log: WriteLog, plans: readonly Planned[]): Pro
   say(open, '');
   const stopped = [
     ...(trouble === null ? [] : [`the rest was not written: ${trouble.message}`]),
-    ...(behind === null ? [] : [`the tables do not show all of it yet; the next sync mends that: ${behind.message}`]),
+    ...(behind === null ? [] : [`${BEHIND}: ${behind.message}`]),
   ];
-  for (const words of stopped) process.stderr.write(`rollcall: ${wanted.connection.name}: ${words}\n`);
+  for (const words of stopped) warn(open, words);
   return stopped.length > 0 ? 1 : codeOf(open.results);
+}
+
+/** Users who are asked for beside one who is not found. */
+const CONTROLS = 5;
+
+function othersThan(id: string, { config, connection }: Wanted, log: WriteLog | null): readonly string[] {
+  const found = lookInto(config, connection, (journal) => {
+    const others: string[] = [];
+    for (const { user_id } of journal.live()) {
+      if (user_id === id || log?.deleted(user_id) === true) continue;
+      others.push(user_id);
+      if (others.length === CONTROLS) break;
+    }
+    return others;
+  });
+  return found ?? [];
 }
 
 async function planAndWrite(wanted: Wanted, deps: Deps, log: WriteLog | null): Promise<number> {
@@ -131,11 +161,7 @@ async function planAndWrite(wanted: Wanted, deps: Deps, log: WriteLog | null): P
       actor: actor(),
       holders: addressBook(connection.source, reader, rows),
       secret: (reference) => secrets.get(reference) ?? '',
-      someoneElse: (id) =>
-        lookInto(config, connection, (journal) => {
-          for (const { user_id } of journal.live()) if (user_id !== id) return user_id;
-          return null;
-        }),
+      others: (id) => othersThan(id, wanted, log),
       now: () => new Date().toISOString(),
     };
     const lasting = depsOf(config, connection, deps.observer, new AbortController().signal);
@@ -156,7 +182,8 @@ async function planAndWrite(wanted: Wanted, deps: Deps, log: WriteLog | null): P
       );
     const plans = await planRows(work, rows, planner(open));
     const refused = plans.some(({ outcome }) => outcome === 'refused');
-    return !yes || refused || log === null ? showPlan(open, plans) : await makeIt(open, log, plans);
+    if (!yes || log === null) return showPlan(open, plans);
+    return refused ? await refuseIt(open, log, plans) : await makeIt(open, log, plans);
   } finally {
     close();
   }

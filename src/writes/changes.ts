@@ -2,6 +2,7 @@ import { isObject, type JsonObject } from '../contract/json.ts';
 import type { UserRecord } from '../contract/user.ts';
 import type { Changes, FieldValue, Target } from '../contract/writes.ts';
 import { BadRecord } from '../errors.ts';
+import { redactor } from '../http/redact.ts';
 import { HIDDEN, same, type WriteWork } from './work.ts';
 
 /** The mapped user; null where the record cannot be a row. */
@@ -63,14 +64,40 @@ function ruled(work: WriteWork, field: string, value: FieldValue): FieldValue {
   return Array.isArray(left) ? left.map(String) : null;
 }
 
+/** What is written of one user, as far as it is kept. */
+interface Kept {
+  readonly row: { readonly op: Target['op'] };
+  readonly raw: JsonObject | null;
+  readonly changes: Changes;
+}
+
 /** The same changes as they may be kept: in the journal, in `user_writes` and in a saved plan. */
-export function keptChanges(work: WriteWork, changes: Changes): Changes {
+export function keptChanges(work: WriteWork, { row, raw, changes }: Kept): Changes {
+  // Who was deleted is told in columns, which may be made of several fields: the rules apply to those.
+  const ruledRaw = row.op === 'delete' ? lost(work, work.rules(raw ?? {})) : null;
   return Object.fromEntries(
     Object.entries(changes).map(([field, [before, after]]) => [
       field,
-      [ruled(work, field, before), ruled(work, field, after)] as const,
+      ruledRaw === null
+        ? ([ruled(work, field, before), ruled(work, field, after)] as const)
+        : (ruledRaw[field] ?? ([null, null] as const)),
     ]),
   );
+}
+
+/** A text about a write as it may be kept: a server's words may quote what the column rules hide. */
+export function keptText(work: WriteWork, plan: Kept, text: string): string {
+  const kept = keptChanges(work, plan);
+  const hidden = Object.entries(plan.changes).flatMap(([field, values]) =>
+    values.flatMap((value, i) => (same(value, kept[field]?.[i] ?? null) ? [] : spellings(value))),
+  );
+  return redactor(hidden)(text);
+}
+
+/** The texts of a value, also as addresses are compared. */
+function spellings(value: FieldValue): string[] {
+  const texts = typeof value === 'object' && value !== null ? value : [String(value ?? '')];
+  return texts.flatMap((one) => [one, one.trim(), one.trim().toLowerCase()]);
 }
 
 /** Some fields of the changes. */

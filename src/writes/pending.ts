@@ -30,6 +30,9 @@ function verdict(entry: WriteEntry, read: Read): Partial<WriteEntry> {
   return left.length === fields.length ? not : {};
 }
 
+/** True when nobody knows what became of an earlier write of this row. */
+export const isUnsettled = (work: WriteWork, key: string): boolean => work.log?.of(key).some(isOpen) ?? false;
+
 /** Settles what became of earlier writes of a row, now that its user was read. */
 export function settleOpen(work: WriteWork, key: string, read: Read): void {
   const { log, applies } = work;

@@ -99,12 +99,12 @@ export function savePlan(work: WriteWork, path: string, account: string, plans: 
   const plan_id = randomUUID();
   const rows = plans
     .filter(({ outcome }) => outcome === 'planned')
-    .map(({ row, changes, before }) => ({
+    .map(({ row, raw, changes, before }) => ({
       op: row.op,
       user_id: row.user_id,
       where: row.where,
       set: row.settings,
-      changes: keptChanges(work, changes),
+      changes: keptChanges(work, { row, raw, changes }),
       was: Object.fromEntries(
         Object.entries(changes).map(([field, [old]]) => [field, digest(plan_id, field, old)] as const),
       ),

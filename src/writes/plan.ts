@@ -4,9 +4,9 @@ import type { Changes, Target } from '../contract/writes.ts';
 import { BadRecord } from '../errors.ts';
 import { addressIn } from './addresses.ts';
 import { changesOf, labelOf } from './changes.ts';
-import { settleCreation, settleOpen } from './pending.ts';
+import { isUnsettled, settleCreation, settleOpen } from './pending.ts';
 import { keyOf, type Row } from './row.ts';
-import { type Read, readUser, type WriteWork } from './work.ts';
+import { missingToo, type Read, readUser, type WriteWork } from './work.ts';
 
 /** One row of a plan. */
 export interface Planned extends Read {
@@ -89,13 +89,20 @@ async function planCreation(work: WriteWork, row: Row, key: string): Promise<Pla
   return planned(row, { ...read, before });
 }
 
+/** A user whom the source does not find: perhaps an earlier apply of this row deleted him. */
+async function planMissing(work: WriteWork, row: Row, key: string, user_id: string): Promise<Planned> {
+  const underWay = row.op === 'delete' && isUnsettled(work, key);
+  const control = underWay ? await missingToo(work, user_id) : null;
+  if (control !== null)
+    return refused(row, `the source finds neither user ${user_id} nor ${control}, who is there; try again later`);
+  settleOpen(work, key, { raw: null, changes: {} });
+  const deleted = underWay || (row.op === 'delete' && work.remembers && work.log?.deleted(user_id) === true);
+  return deleted ? planned(row, { outcome: 'unchanged' }) : refused(row, `there is no user ${user_id}`);
+}
+
 async function planChange(work: WriteWork, row: Row, key: string, user_id: string): Promise<Planned> {
   const raw = await readUser(work, user_id);
-  if (raw === null) {
-    settleOpen(work, key, { raw, changes: {} });
-    const done = row.op === 'delete' && work.remembers && work.log?.deleted(user_id) === true;
-    return done ? planned(row, { outcome: 'unchanged' }) : refused(row, `there is no user ${user_id}`);
-  }
+  if (raw === null) return planMissing(work, row, key, user_id);
   const label = labelOf(work, raw);
   const read = look(work, row, raw);
   if ('reason' in read) return refused(row, read.reason, { label });

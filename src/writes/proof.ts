@@ -3,7 +3,7 @@ import { BadRecord, isAbort, locate, RollcallError } from '../errors.ts';
 import { addressIn, holdersOf } from './addresses.ts';
 import { changesOf, pick } from './changes.ts';
 import { type Planned, targetOf } from './plan.ts';
-import { HIDDEN, readUser, type WriteWork } from './work.ts';
+import { HIDDEN, missingToo, readUser, same, type WriteWork } from './work.ts';
 
 /** What reading the user says of a write whose answer was lost. */
 export type Proof =
@@ -42,9 +42,8 @@ async function ofCreation(work: WriteWork, plan: Planned, lost: RollcallError): 
 /** A server that does not find a user who is there says nothing by not finding this one. */
 async function ofDeletion(work: WriteWork, id: string, lost: RollcallError): Promise<Proof> {
   if ((await readUser(work, id)) !== null) return didNot(lost);
-  const control = work.someoneElse(id);
-  if (control !== null && (await readUser(work, control)) === null)
-    return nothing(lost, `the source finds neither this user nor ${control}, who is there`);
+  const control = await missingToo(work, id);
+  if (control !== null) return nothing(lost, `the source finds neither this user nor ${control}, who is there`);
   return { says: 'happened', user_id: id };
 }
 
@@ -62,7 +61,7 @@ async function ofUpdate(work: WriteWork, plan: Planned, step: WriteStep, lost: R
   if (left.length === 0) return { says: 'happened', user_id: id };
   const hidden = left.find(([field]) => now[field]?.[0] === null && isList(work, field));
   if (hidden !== undefined) return nothing(lost, `the source does not show the ${hidden[0]} of the user`);
-  const asBefore = left.every(([field, change]) => JSON.stringify(now[field]) === JSON.stringify(change));
+  const asBefore = left.every(([field, [before]]) => same(now[field]?.[0] ?? null, before));
   return asBefore && left.length === visible.length
     ? didNot(lost)
     : nothing(lost, 'the user is neither as before nor as wanted');

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer } from '../contract/io.ts';
 import type { JsonObject } from '../contract/json.ts';
-import type { Setting, Target, WriteEntry, WriteLog, WriteOutcome, WriteStep } from '../contract/writes.ts';
+import type { Setting, Target, WriteEntry, WriteLog, WriteOp, WriteOutcome, WriteStep } from '../contract/writes.ts';
 import { isAbort, locate, RollcallError } from '../errors.ts';
 import { askAgain } from '../http/patience.ts';
-import { idIn, keptChanges, pick } from './changes.ts';
+import { idIn, keptChanges, keptText, pick } from './changes.ts';
 import { type Planned, targetOf } from './plan.ts';
 import { prove } from './proof.ts';
 import type { WriteWork } from './work.ts';
@@ -41,13 +41,16 @@ function judged(work: WriteWork, step: WriteStep, answer: Answer, creates: boole
   return { status, error: new RollcallError('bad-data', words, facts), doubtful: true, created: null };
 }
 
-async function sendOnce(work: WriteWork, step: WriteStep, creates: boolean): Promise<Said> {
+async function sendOnce(work: WriteWork, step: WriteStep, op: WriteOp, again: boolean): Promise<Said> {
   try {
-    return judged(work, step, await work.io.send(step.request), creates);
+    return judged(work, step, await work.io.send(step.request), op === 'create');
   } catch (failure) {
     if (isAbort(failure)) throw failure;
     const error = locate(failure, work.deps.settings.name, step.request.endpoint);
-    return { status: error.status ?? null, error, doubtful: error.inDoubt, created: null };
+    const status = error.status ?? null;
+    // Whom a second deletion does not find, the first one may have removed after all.
+    const late = again && op === 'delete' && status === 404;
+    return { status, error, doubtful: error.inDoubt || late, created: null };
   }
 }
 
@@ -59,7 +62,7 @@ function isGeneral(error: RollcallError): boolean {
 
 /** What is written of this row and step before anything is sent. */
 function entryOf(work: WriteWork, plan: Planned, step: WriteStep): WriteEntry {
-  const kept = keptChanges(work, plan.changes);
+  const kept = keptChanges(work, plan);
   return {
     write_id: randomUUID(),
     key: plan.key,
@@ -76,25 +79,44 @@ function entryOf(work: WriteWork, plan: Planned, step: WriteStep): WriteEntry {
   };
 }
 
-/** Sends until the answer is known, by itself or by reading the user. */
-async function settle(work: WriteWork, plan: Planned, step: WriteStep): Promise<Ended & { status: number | null }> {
+/** How a request ended, and the status that it was answered with. */
+interface Settled extends Ended {
+  readonly status: number | null;
+  /** It provably did not happen, and may be sent again. */
+  readonly again: boolean;
+}
+
+/** What became of a request that was sent, by its answer or by reading the user. */
+async function settled(work: WriteWork, plan: Planned, step: WriteStep, said: Said): Promise<Settled> {
   const { user_id, op } = plan.row;
-  for (let sends = 1; ; sends += 1) {
-    const { status, error, doubtful, created } = await sendOnce(work, step, op === 'create');
-    const who = created === null ? user_id : idIn(work, created);
-    if (error === null) return { outcome: 'applied', user_id: who, error, halts: false, status };
-    if (!doubtful) return { outcome: 'failed', user_id, error, halts: isGeneral(error), status };
-    const proof = await prove(work, plan, step, error);
-    if (proof.says === 'happened')
-      return { outcome: 'applied', user_id: proof.user_id, error: null, halts: false, status };
-    if (proof.says === 'nothing')
-      return { outcome: 'unknown', user_id, error: proof.error, halts: proof.halts, status };
-    // A creation that is merely late would make two users of one.
-    if (op === 'create') return { outcome: 'unknown', user_id, error: proof.error, halts: false, status };
-    if (sends === SENDS || work.io.signal.aborted)
-      return { outcome: 'failed', user_id, error: proof.error, halts: false, status };
-    await askAgain(work.io, sends - 1, 'a write that did not happen');
+  const { status, error, doubtful, created } = said;
+  const facts = { user_id, halts: false, status, again: false };
+  const who = created === null ? user_id : idIn(work, created);
+  if (error === null) return { ...facts, outcome: 'applied', user_id: who, error };
+  if (!doubtful) return { ...facts, outcome: 'failed', error, halts: isGeneral(error) };
+  const proof = await prove(work, plan, step, error);
+  if (proof.says === 'happened') return { ...facts, outcome: 'applied', user_id: proof.user_id, error: null };
+  if (proof.says === 'nothing') return { ...facts, outcome: 'unknown', error: proof.error, halts: proof.halts };
+  // A creation that is merely late would make two users of one.
+  if (op === 'create') return { ...facts, outcome: 'unknown', error: proof.error };
+  return { ...facts, outcome: 'failed', error: proof.error, again: true };
+}
+
+/** Sends until the answer is known, by itself or by reading the user. */
+async function settle(work: WriteWork, plan: Planned, step: WriteStep): Promise<Settled> {
+  const { op } = plan.row;
+  let ended = await settled(work, plan, step, await sendOnce(work, step, op, false));
+  for (let sends = 1; ended.again && sends < SENDS && !work.io.signal.aborted; sends += 1) {
+    try {
+      await askAgain(work.io, sends - 1, 'a write that did not happen');
+      ended = await settled(work, plan, step, await sendOnce(work, step, op, true));
+    } catch (error) {
+      // Asked to stop before it was sent again: what is known of the time before stands.
+      if (isAbort(error)) return ended;
+      throw error;
+    }
   }
+  return ended;
 }
 
 async function journaled(work: WriteWork, log: WriteLog, plan: Planned, step: WriteStep): Promise<Ended> {
@@ -104,7 +126,8 @@ async function journaled(work: WriteWork, log: WriteLog, plan: Planned, step: Wr
     const ended = await settle(work, plan, step);
     const { outcome, user_id, status, error } = ended;
     const answered_at = work.now();
-    log.end(entry.write_id, { outcome, user_id, answered_at, response_status: status, error: error?.message ?? null });
+    const words = error === null ? null : keptText(work, plan, error.message);
+    log.end(entry.write_id, { outcome, user_id, answered_at, response_status: status, error: words });
     return ended;
   } catch (error) {
     // A stop is heard only while nothing is under way: this write was not sent.
@@ -121,13 +144,41 @@ function revealed(work: WriteWork, settings: readonly Setting[]): Setting[] {
   });
 }
 
+/** The error of a request that others of the same user preceded, which cannot be taken back. */
+function afterOthers(error: RollcallError, done: readonly string[]): RollcallError {
+  if (done.length === 0) return error;
+  const { kind, step, connection, status } = error;
+  const facts = {
+    step,
+    ...(connection === undefined ? {} : { connection }),
+    ...(status === undefined ? {} : { status }),
+    cause: error.cause,
+  };
+  return new RollcallError(kind, `${error.message} Written before that: ${done.join(', ')}.`, facts);
+}
+
+/** How a row ended that a request to stop met between two of its requests. */
+function halfDone(work: WriteWork, plan: Planned, step: WriteStep, done: readonly string[]): Ended {
+  const { name } = work.deps.settings;
+  const words = `connection ${name}: it was stopped before ${step.fields.join(', ')} could be written. Run it again.`;
+  const error = new RollcallError('transient', words, { connection: name, step: step.request.endpoint });
+  return { outcome: 'failed', user_id: plan.row.user_id, error: afterOthers(error, done), halts: false };
+}
+
 /** Writes one planned row: each of its requests is journaled before it is sent. Stops at the first that did not succeed. */
 export async function sendRow(work: WriteWork, log: WriteLog, plan: Planned): Promise<Ended> {
   const target: Target = { ...targetOf(work, plan.row, plan.raw), settings: revealed(work, plan.row.settings) };
+  const done: string[] = [];
   let last: Ended = { outcome: 'applied', user_id: plan.row.user_id, error: null, halts: false };
   for (const step of work.writes.steps(target, plan.changes)) {
-    last = await journaled(work, log, plan, step);
-    if (last.outcome !== 'applied') break;
+    try {
+      last = await journaled(work, log, plan, step);
+    } catch (error) {
+      if (!isAbort(error) || done.length === 0) throw error;
+      return halfDone(work, plan, step, done);
+    }
+    if (last.error !== null) return { ...last, error: afterOthers(last.error, done) };
+    done.push(...step.fields);
   }
   return last;
 }

@@ -25,8 +25,8 @@ export interface WriteWork {
   secret(reference: string): string;
   /** Ids of the users who had the address of a row when the command began. */
   holders(email: string): Promise<readonly string[]>;
-  /** A user with a row, other than this one; null when nobody is known. */
-  someoneElse(user_id: string): string | null;
+  /** A few users with rows, other than this one, whom nobody deleted as far as is known. */
+  others(user_id: string): readonly string[];
   /** RFC 3339. */
   now(): string;
 }
@@ -44,6 +44,17 @@ export const HIDDEN = '***';
 export async function readUser(work: WriteWork, user_id: string): Promise<JsonObject | null> {
   for await (const user of work.reader.find({ ids: [user_id] })) return user;
   return null;
+}
+
+/** Somebody whom the source should find and does not find either: then its "not found" says nothing. Null where all is well. */
+export async function missingToo(work: WriteWork, user_id: string): Promise<string | null> {
+  let missing: string | null = null;
+  // One may have left since he was listed; a server that is ill finds nobody.
+  for (const other of work.others(user_id)) {
+    if ((await readUser(work, other)) !== null) return null;
+    missing = other;
+  }
+  return missing;
 }
 
 /** Equal as a source sees it: the order of a list is no content. */

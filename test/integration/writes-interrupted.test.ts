@@ -65,6 +65,59 @@ describe('an apply that is killed', () => {
     expect(third.lines.map((line) => line.outcome)).toEqual(rows.map(() => 'unchanged'));
   });
 
+  test('after it deleted a user finds that out when it is run again, and the tables do', async () => {
+    const home = await identHome();
+    await home.sync();
+    const { id } = first(home.api.world.users());
+    onWrite(home, { kind: 'lost' });
+    home.api.faults.add({
+      when: ({ method, endpoint }) => method === 'GET' && endpoint === '/users/{id}' && home.writes().length > 0,
+      answer: { kind: 'slow', ms: 3_000 },
+      times: FOR_EVER,
+    });
+    const running = home.start(['users', 'delete', 'crew', id, '--yes']);
+    await until(() => home.api.world.find(id) === undefined, 'the user is gone');
+    running.child.kill('SIGKILL');
+    await running.ended;
+    home.api.faults.clear();
+    const planned = await home.write('users', 'delete', 'crew', id);
+    expect({ code: planned.code, outcome: first(planned.lines).outcome }).toEqual({ code: 0, outcome: 'unchanged' });
+    const again = await home.write('users', 'delete', 'crew', id, '--yes');
+    expect({ code: again.code, outcome: first(again.lines).outcome, sent: home.writes().length }).toEqual({
+      code: 0,
+      outcome: 'unchanged',
+      sent: 1,
+    });
+    expect(await home.rows('select outcome from user_writes')).toEqual([{ outcome: 'applied' }]);
+    expect(await home.rows('select count(*) as n from current_users')).toEqual([{ n: 9 }]);
+  });
+
+  test('and is refused when it is run again still brings what it wrote into the tables', async () => {
+    const home = await pylonHome();
+    await home.sync();
+    const [a, b] = home.api.world.users().filter((one) => one.status === 'active');
+    const rows = (...more: string[]) => ['op,user_id,status', `update,${a?.id},away`, ...more, ''].join('\n');
+    onWrite(home, { kind: 'lost' });
+    home.api.faults.add({
+      when: ({ method, endpoint }) => method === 'GET' && endpoint === '/users/{id}' && home.writes().length > 0,
+      answer: { kind: 'slow', ms: 3_000 },
+      times: FOR_EVER,
+    });
+    const running = home.start(['apply', 'crew', home.file('rows.csv', rows(`update,${b?.id},away`)), '--yes']);
+    await until(() => home.api.world.find(a?.id ?? '')?.status === 'away', 'the first is written');
+    running.child.kill('SIGKILL');
+    await running.ended;
+    home.api.faults.clear();
+    const again = await home.write('apply', 'crew', home.file('rows.csv', rows('update,nobody,away')), '--yes');
+    expect({ code: again.code, sent: home.writes().length }).toEqual({ code: 3, sent: 1 });
+    expect(await home.rows('select user_id, outcome from user_writes')).toEqual([
+      { user_id: a?.id, outcome: 'applied' },
+    ]);
+    expect(await home.rows(`select availability from users where user_id = '${a?.id}'`)).toEqual([
+      { availability: 'away' },
+    ]);
+  });
+
   test('and never asked for again is logged as unknown by the next command that writes', async () => {
     const home = await pylonHome();
     await home.sync();
@@ -105,6 +158,24 @@ describe('an apply that is asked to stop', () => {
     expect({ code: ended.code, sent, requests: home.writes().length }).toEqual({ code, sent: 2, requests: 2 });
     expect(await home.rows("select count(*) as n from user_changes where op = 'update'")).toEqual([{ n: 2 }]);
     expect(outcomes.filter((outcome) => !['applied', 'unchanged', 'planned'].includes(outcome))).toEqual([]);
+  });
+});
+
+describe('a user who needs two requests', () => {
+  test('is told with what was written when it is asked to stop between them', async () => {
+    const home = await jitsudoHome();
+    const { id } = first(home.api.world.users().filter((one) => one.auth_provider === 'local' && one.active));
+    home.api.faults.add({ when: ({ method }) => method === 'PUT', answer: { kind: 'slow', ms: 500 } });
+    const args = ['users', 'update', 'crew', id, '--set', 'name=Kai New', 'active=false', '--yes', '--json'];
+    const running = home.start(args);
+    await until(() => home.writes().length === 1, 'the first request is under way');
+    running.child.kill('SIGTERM');
+    const { code, stdout } = await running.ended;
+    expect({ code, sent: home.writes().length }).toEqual({ code: 143, sent: 1 });
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: 'failed',
+      error: { message: expect.stringMatching(/stopped before active .*Written before that: name\.$/) },
+    });
   });
 });
 

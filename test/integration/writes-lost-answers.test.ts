@@ -166,6 +166,86 @@ describe('a write whose answer is lost', () => {
   });
 });
 
+describe('a deletion', () => {
+  test('that lands late is applied, though the second request finds nobody', async () => {
+    const home = await jitsudoHome();
+    await home.sync();
+    const { id } = first(home.api.world.users());
+    onWrite(home, UNDONE);
+    home.api.faults.add({
+      when: ({ method, nth }) => {
+        if (method === 'DELETE' && nth === 2) home.api.world.remove(id);
+        return false;
+      },
+      answer: UNDONE,
+    });
+    const { code, lines } = await home.write('users', 'delete', 'crew', id, '--yes');
+    expect({ code, outcome: first(lines).outcome, sent: home.writes() }).toEqual({
+      code: 0,
+      outcome: 'applied',
+      sent: [`DELETE /v1/users/${id} null`, `DELETE /v1/users/${id} 404`],
+    });
+    expect(await home.rows('select count(*) as n from current_users')).toEqual([{ n: 19 }]);
+  });
+
+  test('whose answer is lost is proven by somebody whom the same file did not delete', async () => {
+    const home = await identHome();
+    await home.sync();
+    const ids = (await home.rows('select user_id from users order by first_seen_at, user_id')).map(
+      (row) => row.user_id,
+    );
+    home.api.faults.add({ when: ({ method, nth }) => method === 'DELETE' && nth === 1, answer: LOST });
+    const file = home.file(
+      'rows.csv',
+      `op,user_id\n${ids
+        .slice(0, 8)
+        .map((id) => `delete,${id}`)
+        .join('\n')}\n`,
+    );
+    home.api.faults.add({
+      when: ({ method, path }) => method === 'DELETE' && path.endsWith(String(ids[7])),
+      answer: LOST,
+    });
+    const { code, lines } = await home.write('apply', 'crew', file, '--yes');
+    expect({ code, outcomes: new Set(lines.map((line) => line.outcome)) }).toEqual({
+      code: 0,
+      outcomes: new Set(['applied']),
+    });
+  });
+});
+
+describe('a list', () => {
+  test('that the server shows in another order is as it was before', async () => {
+    const home = await jitsudoHome();
+    const { id } = first(home.api.world.users());
+    home.api.world.change(id, { roles: ['user', 'auditor'] });
+    home.api.faults.add({
+      when: ({ method }) => {
+        if (method === 'PUT') home.api.world.change(id, { roles: ['auditor', 'user'] });
+        return method === 'PUT';
+      },
+      answer: UNDONE,
+    });
+    const { code, lines } = await home.write('users', 'update', 'crew', id, '--set', 'roles=admin', '--yes');
+    expect({ code, outcome: first(lines).outcome }).toEqual({ code: 0, outcome: 'applied' });
+  });
+});
+
+describe('a user who needs two requests', () => {
+  test('is told with what was written when the second one fails', async () => {
+    const home = await jitsudoHome();
+    const { id } = first(home.api.world.users().filter((one) => one.auth_provider === 'local' && one.active));
+    home.api.faults.add({
+      when: ({ path }) => path.endsWith('/suspend'),
+      answer: { kind: 'status', status: 403, code: 'forbidden', message: 'no' },
+    });
+    const set = ['--set', 'name=Kai New', 'active=false'];
+    const { code, lines } = await home.write('users', 'update', 'crew', id, ...set, '--yes');
+    expect({ code, outcome: first(lines).outcome }).toEqual({ code: 1, outcome: 'failed' });
+    expect(first(lines).error?.message).toMatch(/suspend was answered 403.*Written before that: name\.$/);
+  });
+});
+
 describe('a creation whose answer is lost', () => {
   const create = ['users', 'create', 'crew', '--set', 'email=neo@acme.test', 'first_name=Neo', '--yes'];
 

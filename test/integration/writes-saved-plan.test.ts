@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectNoSecret, expectOneLine, filesOf, json } from '../support/cli.ts';
-import { first, identHome, jitsudoHome, NEW_PASSWORD, pylonHome } from '../support/writing.ts';
+import { first, identHome, jitsudoHome, NEW_PASSWORD, onWrite, pylonHome } from '../support/writing.ts';
 
 describe('a saved plan', () => {
   test('is made with the file, readable by its owner alone, and applied without it', async () => {
@@ -162,6 +162,24 @@ describe('column rules', () => {
     const place = { config: join(home.folder, 'rollcall.yaml'), folder: join(home.folder, 'data') };
     for (const secret of ['Verysecretname', 'Newsecretname', 'new.address@acme.test'])
       expectNoSecret(place, secret, []);
+  });
+});
+
+describe('column rules of one field', () => {
+  test('hold for names made of it, and for the words of a server that quote it', async () => {
+    const home = await identHome(5, [
+      'columns: { exclude: [first_name, name], hash: [email], hash_key: "${HASH_KEY}" }',
+    ]);
+    const [gone, there] = home.api.world.users();
+    home.api.world.change(gone?.id ?? '', { first_name: 'Verysecretname' });
+    expect((await home.write('users', 'delete', 'crew', gone?.id ?? '', '--yes')).code).toBe(0);
+    onWrite(home, { kind: 'status', status: 409, message: `user exists with email ${there?.email?.toLowerCase()}` });
+    const set = ['--set', `email=${there?.email}`, 'first_name=Othersecretname'];
+    expect((await home.write('users', 'create', 'crew', ...set, '--yes')).code).toBe(1);
+    const kept = await home.rows('select changes, error from user_writes');
+    expect(JSON.stringify(kept)).toContain('user exists with email ***');
+    const place = { config: join(home.folder, 'rollcall.yaml'), folder: join(home.folder, 'data') };
+    for (const secret of ['Verysecretname', 'Othersecretname', String(there?.email)]) expectNoSecret(place, secret, []);
   });
 });
 
