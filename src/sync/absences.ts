@@ -9,6 +9,8 @@ export interface Inquiry {
   readonly ids: readonly string[];
   /** A user who is there for certain; null when nobody is: then "gone" is not believed. */
   readonly control: string | null;
+  /** True of users whom Rollcall deleted itself: they are gone by the source's own answer, whether or not anybody is left. */
+  readonly deleted?: (id: string) => boolean;
   /** This credential has never found anybody by id, and there are such credentials: a control not found says nothing else. */
   readonly blind?: boolean;
 }
@@ -54,7 +56,7 @@ export async function inquire(inquiry: Inquiry): Promise<Map<string, Verdict>> {
   for (const id of inquiry.ids) {
     inquiry.signal.throwIfAborted();
     const verdict = await askFor(inquiry.reader, id);
-    const believed = verdict.absence !== 'gone' || inquiry.control !== null;
+    const believed = verdict.absence !== 'gone' || inquiry.control !== null || inquiry.deleted?.(id) === true;
     verdicts.set(id, believed ? verdict : { absence: 'unknown' });
   }
   await checkControl(inquiry);

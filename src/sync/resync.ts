@@ -53,7 +53,12 @@ async function someoneElse(f: Following, ids: readonly string[]): Promise<string
   return last;
 }
 
-async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Promise<void> {
+async function byId(
+  f: Following,
+  rules: DiffRules,
+  ids: readonly string[],
+  deleted?: (id: string) => boolean,
+): Promise<void> {
   const { deps, reader, journal, warnings } = f;
   const { name, deletes } = deps.settings;
   if (ids.length === 0) return;
@@ -63,6 +68,7 @@ async function byId(f: Following, rules: DiffRules, ids: readonly string[]): Pro
     signal: deps.signal,
     ids,
     control: await someoneElse(f, ids),
+    ...(deleted === undefined ? {} : { deleted }),
   });
   await recordAll(
     f,
@@ -107,6 +113,7 @@ async function byMark(f: Following, rules: DiffRules): Promise<void> {
       f,
       rules,
       ids.filter((id) => !found.has(id)),
+      log.deleted,
     );
     await applyBatch(applying(f));
     log.unmark(marks);

@@ -122,6 +122,15 @@ describe('Ident', () => {
     ]);
   });
 
+  test('whoever was the last user leaves a tombstone, though nobody is left as a control', async () => {
+    const home = await identHome(1);
+    await home.sync();
+    const { id } = first(home.api.world.users());
+    expect((await home.write('users', 'delete', 'crew', id, '--yes')).code).toBe(0);
+    expect(await home.rows('select deleted_at is null as live from users')).toEqual([{ live: false }]);
+    expect((await home.sync()).code).toBe(0);
+  });
+
   test('a ban ends the apply', async () => {
     const home = await identHome();
     const rows = home.api.world.users().map((user) => `update,${user.id},Ann`);
