@@ -69,7 +69,7 @@ function planner({ wanted, work }: Open): (row: Row) => Promise<Planned> {
   return async (row) => {
     const now = await planRow(work, row);
     const known = kept.get(row);
-    return known === undefined ? now : heldAgainst(saved, known, now);
+    return known === undefined ? now : heldAgainst(work, saved, known, now);
   };
 }
 

@@ -36,6 +36,8 @@ const plan = z.strictObject({
   rows: z.array(savedRow),
 });
 
+const newer = z.object({ rollcall_plan: z.number().gt(1) });
+
 /** A value as a plan remembers it: enough to see that it became another one. */
 export function digest(plan_id: string, field: string, value: FieldValue): string {
   const plain = typeof value === 'object' && value !== null ? [...value].sort() : value;
@@ -134,7 +136,10 @@ export function savePlan(work: WriteWork, path: string, account: string, plans: 
 
 /** Reads a plan. Throws when it is none, or one of another connection. */
 export function loadPlan(path: string, connection: string, source: string): SavedPlan {
-  const checked = plan.safeParse(parsed(path));
+  const read = parsed(path);
+  if (newer.safeParse(read).success)
+    throw unusable(path, 'was written by a newer Rollcall; apply it with that one, or make it again with --plan');
+  const checked = plan.safeParse(read);
   if (!checked.success) throw unusable(path, 'is not a plan that this Rollcall wrote; make it again with --plan');
   const saved = checked.data;
   if (saved.connection !== connection || saved.source !== source)

@@ -121,12 +121,28 @@ describe('a saved plan', () => {
   test.each([
     ['no JSON', 'hello', /is not a plan: it is no JSON/],
     ['no plan', '{"rows":[]}', /is not a plan that this Rollcall wrote/],
+    ['newer', '{"rollcall_plan":2,"users":[]}', /was written by a newer Rollcall/],
   ])('that is %s is refused with exit 2', async (_what, text, message) => {
     const home = await pylonHome();
     const file = home.file('plan.json', text);
     const { code, stderr } = await home.run('apply', 'crew', '--from-plan', file, '--yes');
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
+  });
+
+  test('that was edited is refused where it would do something else than it shows', async () => {
+    const home = await pylonHome();
+    const [a, b] = home.api.world.users().filter((one) => one.status === 'active');
+    const file = home.file('rows.csv', `op,user_id,status\nupdate,${a?.id},away\nupdate,${b?.id},away\n`);
+    await home.write('apply', 'crew', file, '--plan', 'plan.json');
+    home.file('plan.json', home.read('plan.json').replace('"value": "away"', '"value": "out_of_office"'));
+    const { code, lines } = await home.write('apply', 'crew', '--from-plan', 'plan.json', '--yes');
+    expect({ code, outcomes: lines.map((line) => line.outcome), sent: home.writes().length }).toEqual({
+      code: 3,
+      outcomes: ['refused', 'applied'],
+      sent: 1,
+    });
+    expect(first(lines).error?.message).toContain('something else than the plan shows: status');
   });
 
   test('of another connection is refused with exit 2', async () => {
