@@ -24,9 +24,13 @@ function currentRoles(raw: JsonObject): string[] | null {
   return raw.roles.flatMap((one) => (isObject(one) ? (text(one, 'id') ?? []) : (text({ one }, 'one') ?? [])));
 }
 
-/** Roles are shown as they were asked for: by id when every one of them was, else by name. */
+/** Roles are shown as they were asked for: by id when every one of them was, else by name, where that is of one role. */
 function shown(ids: readonly string[], byId: boolean, { roles }: Refs): string[] {
-  return byId ? [...ids] : ids.map((id) => roles.get(id)?.name ?? id);
+  const calledSo = (name: string): number => [...roles.values()].filter((role) => role.name === name).length;
+  return ids.map((id) => {
+    const name = roles.get(id)?.name ?? id;
+    return byId || calledSo(name) > 1 ? id : name;
+  });
 }
 
 function change(setting: Setting, { raw, refs }: Target): readonly [FieldValue, FieldValue] {
@@ -38,8 +42,13 @@ function change(setting: Setting, { raw, refs }: Target): readonly [FieldValue, 
   return [before === null ? null : shown(before, byId, refs), shown(after, byId, refs)];
 }
 
-function shows({ body }: Answer, id: string): boolean {
-  return isObject(body) && text(body, 'id') === id;
+/** The answer shows the user; where it shows his roles, too, they are as they were to become. */
+function shows({ body }: Answer, id: string, wanted: readonly string[], add: boolean): boolean {
+  if (!isObject(body) || text(body, 'id') !== id) return false;
+  const roles = currentRoles(body);
+  return (
+    roles === null || (wanted.every((one) => roles.includes(one)) && (add || new Set(wanted).size === roles.length))
+  );
 }
 
 /** What Bluebricks documents: `POST /user/{id}/roles`, which replaces a user's roles or adds to them. */
@@ -61,7 +70,7 @@ export const bluebricksWrites: Writes = {
           path: `/user/${encodeURIComponent(id)}/roles`,
           body: setting.add ? { roles, add: true } : { roles },
         },
-        accepts: (answer) => shows(answer, id),
+        accepts: (answer) => shows(answer, id, roles, setting.add),
       },
     ];
   },

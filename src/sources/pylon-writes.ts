@@ -29,10 +29,16 @@ function roleCalled(setting: Setting, refs: Refs): ListedRole {
   return role;
 }
 
+/** Id of the user's role, which stands in one of two places, or in both. */
+function currentRoleId(raw: JsonObject): string | null {
+  const whole = object(raw, 'role');
+  return (whole === null ? null : text(whole, 'id')) ?? text(raw, 'role_id');
+}
+
 /** The user's role in the words of `role`. */
 function currentRole(raw: JsonObject, refs: Refs): string | null {
   const whole = object(raw, 'role');
-  const id = (whole === null ? null : text(whole, 'id')) ?? text(raw, 'role_id');
+  const id = currentRoleId(raw);
   const listed = id === null ? undefined : refs.roles.get(id);
   if (listed !== undefined) return called(listed);
   return whole === null ? id : (text(whole, 'slug') ?? text(whole, 'name') ?? id);
@@ -44,7 +50,7 @@ function change(setting: Setting, { raw, refs }: Target): readonly [FieldValue, 
   if (setting.field === 'status') return [text(user, 'status'), oneOf(setting, STATUSES)];
   const role = refs.roles.get(filled(setting));
   if (role === undefined) throw unknownRole(setting, refs, ({ id }) => id);
-  return [text(user, 'role_id'), role.id];
+  return [currentRoleId(user), role.id];
 }
 
 function body({ settings, refs }: Target, changed: readonly string[]): JsonObject {

@@ -45,6 +45,7 @@ function asList(value: Json): Converted {
   }
   const entries = Array.isArray(value) ? value : [value];
   if (!entries.every(isScalar)) return { problem: 'takes a list of texts' };
+  if (entries.some((entry) => textOf(entry).trim() === '')) return { problem: 'has an empty entry' };
   return { value: entries.map(textOf) };
 }
 

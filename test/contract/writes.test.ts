@@ -3,7 +3,9 @@ import type { JsonObject } from '../../src/contract/json.ts';
 import type { Refs } from '../../src/contract/refs.ts';
 import type { Changes, Setting, Target, Writes } from '../../src/contract/writes.ts';
 import { bluebricks } from '../../src/sources/bluebricks.ts';
+import { bluebricksWrites } from '../../src/sources/bluebricks-writes.ts';
 import { failure } from '../../src/sources/ident-words.ts';
+import { pylonWrites } from '../../src/sources/pylon-writes.ts';
 import { sources } from '../../src/sources/registry.ts';
 
 const role = (id: string, name: string, slug: string | null) => [id, { id, name, slug, raw: { id, name } }] as const;
@@ -140,6 +142,51 @@ describe('bodies', () => {
       ['PUT', { name: 'Kim', roles: ['user'] }],
       ['POST', { active: false }],
     ]);
+  });
+});
+
+describe('roles', () => {
+  const two: Refs = { roles: new Map([role('r1', 'Ops', null), role('r2', 'Ops', null)]), teams: new Map() };
+  const asked = (value: readonly string[], add = false): Target => ({
+    ...target('bluebricks', [{ field: 'roles', value, add }]),
+    raw: { id: ID, roles: [{ id: 'r1', name: 'Ops' }] },
+    refs: two,
+  });
+
+  test('of Bluebricks that share a name are shown by id, so that one is not taken for the other', () => {
+    const setting: Setting = { field: 'roles', value: ['r2', 'Solo'], add: false };
+    const three: Refs = { ...two, roles: new Map([...two.roles, role('r3', 'Solo', null)]) };
+    const raw = { id: ID, roles: [{ id: 'r1' }, { id: 'r3' }] };
+    expect(bluebricksWrites.change(setting, { ...asked([]), refs: three, raw })).toEqual([
+      ['r1', 'Solo'],
+      ['r2', 'Solo'],
+    ]);
+  });
+
+  test('in an answer of Bluebricks are those asked for, or it is none', () => {
+    const answer = (...ids: string[]) => ({
+      status: 200,
+      headers: {},
+      body: { id: ID, roles: ids.map((id) => ({ id })) },
+    });
+    const [replaces] = bluebricksWrites.steps(asked(['r2']), {});
+    const [adds] = bluebricksWrites.steps(asked(['r2'], true), {});
+    expect([answer('r2'), answer('r1'), answer('r1', 'r2')].map((one) => replaces?.accepts(one))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([answer('r1', 'r2'), answer('r1')].map((one) => adds?.accepts(one))).toEqual([true, false]);
+    expect(replaces?.accepts({ status: 200, headers: {}, body: { id: ID } })).toBe(true);
+  });
+
+  test('of Pylon are known where the record has the role whole and no role_id', () => {
+    const setting: Setting = { field: 'role_id', value: 'r2', add: false };
+    const whole = {
+      ...target('pylon', [setting]),
+      raw: { id: ID, role: { id: 'r2', name: 'Member', slug: 'member' } },
+    };
+    expect(pylonWrites.change(setting, whole)).toEqual(['r2', 'r2']);
   });
 });
 

@@ -47,6 +47,7 @@ describe('values', () => {
   test('that are objects are refused', () => {
     expect(staff(['name', { first: 'Kai' }]).problem).toBe('name: takes one value, not a list or an object');
     expect(staff(['roles', [['a']]]).problem).toBe('roles: takes a list of texts');
+    expect(staff(['roles', ['a', ' ']]).problem).toBe('roles: has an empty entry');
   });
 });
 
