@@ -137,8 +137,8 @@ export function statusTrouble(scene: Scene, request: Request, refusal: Refusal):
   const said = saidOf(scene, request, refusal);
   const foreign = refusal.body === undefined && refusal.text.trim() !== '' && !shutOut;
   const by = foreign ? ` by a proxy or gateway, not by the API: "${excerpt(scene.redact(refusal.text))}"` : '';
-  // A server that names a time has not begun; after any other trouble of its own, what became of a write is open.
-  const doubtful = request.call === 'write' && kind === 'transient' && !(status === 503 && serverMs !== null);
+  // A gateway may answer for a server that is still at work: after any trouble of theirs what became of a write is open.
+  const doubtful = request.call === 'write' && kind === 'transient';
   const advice = doubtful ? DOUBT : unstopped(said.advice ?? adviceFor(kind, status));
   const words = `${request.endpoint} was answered ${status}${by}${vendorWords(scene, refusal, said)}. ${advice}.`;
   const retries = kind === 'transient' && !doubtful ? RETRIES : 0;

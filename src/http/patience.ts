@@ -60,6 +60,14 @@ export function redactOf(io: Io): (text: string) => string {
   return (text) => owners.get(io)?.redact(text) ?? text;
 }
 
+/** Waits as long as a server asked to; false, at once, when that is longer than this process waits. */
+export async function waitAsAsked(io: Io, ms: number): Promise<boolean> {
+  const patience = owners.get(io)?.patience;
+  if (patience === undefined || ms > patience.patienceMs) return false;
+  await patience.wait(ms, 'rate-limit');
+  return true;
+}
+
 /** Backs off before an answer that came in good order, but without its list, is asked for again. */
 export async function askAgain(io: Io, retry: number, reason: string): Promise<void> {
   const patience = owners.get(io)?.patience;

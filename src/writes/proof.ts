@@ -36,6 +36,9 @@ async function ofCreation(work: WriteWork, plan: Planned, lost: RollcallError): 
   const fresh = (found.get(address) ?? []).filter((id) => !plan.before.includes(id));
   const [only] = fresh;
   if (fresh.length === 1 && only !== undefined) return { says: 'happened', user_id: only };
+  // Else a creation that is merely late would make two users of one.
+  const putOff = lost.status === 503 && lost.retryAfterMs !== undefined;
+  if (putOff && fresh.length === 0) return { says: 'did not happen', error: told(lost, 'Nobody new has the address.') };
   return nothing(lost, 'a search for the address finds nobody new');
 }
 

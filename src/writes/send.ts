@@ -3,7 +3,7 @@ import type { Answer } from '../contract/io.ts';
 import type { JsonObject } from '../contract/json.ts';
 import type { Setting, Target, WriteEntry, WriteLog, WriteOp, WriteOutcome, WriteStep } from '../contract/writes.ts';
 import { isAbort, locate, RollcallError } from '../errors.ts';
-import { askAgain } from '../http/patience.ts';
+import { askAgain, waitAsAsked } from '../http/patience.ts';
 import { idIn, keptChanges, keptText, pick } from './changes.ts';
 import { type Planned, targetOf } from './plan.ts';
 import { prove } from './proof.ts';
@@ -86,20 +86,29 @@ interface Settled extends Ended {
   readonly again: boolean;
 }
 
+/** Waits where the server asked for it, so that what is read then is what became of the write; false: longer than we wait. */
+async function waited(work: WriteWork, { retryAfterMs }: RollcallError): Promise<boolean> {
+  try {
+    return retryAfterMs === undefined || (await waitAsAsked(work.io, retryAfterMs));
+  } catch (error) {
+    if (isAbort(error)) return false;
+    throw error;
+  }
+}
+
 /** What became of a request that was sent, by its answer or by reading the user. */
 async function settled(work: WriteWork, plan: Planned, step: WriteStep, said: Said): Promise<Settled> {
-  const { user_id, op } = plan.row;
+  const { user_id } = plan.row;
   const { status, error, doubtful, created } = said;
   const facts = { user_id, halts: false, status, again: false };
   const who = created === null ? user_id : idIn(work, created);
   if (error === null) return { ...facts, outcome: 'applied', user_id: who, error };
   if (!doubtful) return { ...facts, outcome: 'failed', error, halts: isGeneral(error) };
+  const again = await waited(work, error);
   const proof = await prove(work, plan, step, error);
   if (proof.says === 'happened') return { ...facts, outcome: 'applied', user_id: proof.user_id, error: null };
   if (proof.says === 'nothing') return { ...facts, outcome: 'unknown', error: proof.error, halts: proof.halts };
-  // A creation that is merely late would make two users of one.
-  if (op === 'create') return { ...facts, outcome: 'unknown', error: proof.error };
-  return { ...facts, outcome: 'failed', error: proof.error, again: true };
+  return { ...facts, outcome: 'failed', error: proof.error, again, halts: !again };
 }
 
 /** Sends until the answer is known, by itself or by reading the user. */

@@ -263,11 +263,18 @@ describe('writes', () => {
     expect(seen.sent).toBe(1);
   });
 
-  test.each([429, 503])('%i with Retry-After was not carried out, so it is sent again', async (status) => {
-    api().patch('/users/u1').reply(status, {}, { 'retry-after': '2' }).patch('/users/u1', { name: 'A' }).reply(200, {});
+  test('429 was not carried out, so it is sent again', async () => {
+    api().patch('/users/u1').reply(429, {}, { 'retry-after': '2' }).patch('/users/u1', { name: 'A' }).reply(200, {});
     const { io, seen } = testIo(BASE);
     expect((await io.send(WRITE)).status).toBe(200);
     expect(seen.sent).toBe(2);
+  });
+
+  test('503 with Retry-After may be the word of a gateway: it is in doubt, and the time is told', async () => {
+    api().patch('/users/u1').times(2).reply(503, {}, { 'retry-after': '2' });
+    const { io, seen } = testIo(BASE);
+    expect(await errorOf(io.send(WRITE))).toMatchObject({ inDoubt: true, retryAfterMs: 2000 });
+    expect(seen.sent).toBe(1);
   });
 
   test('an answer that cannot be read is not asked for again', async () => {

@@ -259,6 +259,29 @@ describe('a creation whose answer is lost', () => {
     expect(await home.rows('select user_id from users')).toEqual([{ user_id: made?.id }]);
   });
 
+  test.each([
+    ['was made all the same', true, 1],
+    ['was not made', false, 2],
+  ])('with a time to come again is looked for first: it %s', async (_what, made, sent) => {
+    const home = await identHome();
+    onWrite(home, { kind: 'status', status: 503, headers: { 'retry-after': '0' } });
+    home.api.faults.add({
+      when: ({ method }) => {
+        if (method === 'GET' && home.writes().length === 1 && made && home.api.world.users().length === 10)
+          home.api.world.add({ email: 'neo@acme.test', first_name: 'Neo' });
+        return false;
+      },
+      answer: UNDONE,
+    });
+    const { code, lines } = await home.write(...create);
+    expect({ code, outcome: first(lines).outcome, sent: home.writes().length }).toEqual({
+      code: 0,
+      outcome: 'applied',
+      sent,
+    });
+    expect(home.api.world.users().filter(({ email }) => email === 'neo@acme.test')).toHaveLength(1);
+  });
+
   test('is unknown when nobody new has the address, and made once when it is asked for again', async () => {
     const home = await identHome();
     onWrite(home, UNDONE);
