@@ -23,14 +23,14 @@ function entry(source: Source, user: JsonObject): { id: string; emails: string[]
 }
 
 /**
- * Ids of the users who have each of these addresses. A credential that may not look is told nobody: it can still
- * create, but where an answer is lost nothing will prove what became of it.
+ * Ids of the users who have each of these addresses. Null for a credential that may not look: it can still create, but
+ * where an answer is lost nothing will prove what became of it.
  */
 export async function holdersOf(
   source: Source,
   reader: Reader,
   emails: readonly string[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
+): Promise<ReadonlyMap<string, readonly string[]> | null> {
   const found = new Map<string, string[]>(emails.map((email) => [email, []]));
   if (emails.length === 0) return found;
   try {
@@ -39,7 +39,8 @@ export async function holdersOf(
       for (const email of known?.emails ?? []) found.get(email)?.push(known?.id ?? '');
     }
   } catch (error) {
-    if (!(error instanceof RollcallError) || error.kind !== 'permission') throw error;
+    if (error instanceof RollcallError && error.kind === 'permission') return null;
+    throw error;
   }
   return new Map([...found].map(([email, ids]) => [email, [...new Set(ids)]]));
 }
@@ -49,11 +50,12 @@ export function addressBook(
   source: Source,
   reader: Reader,
   rows: readonly Row[],
-): (email: string) => Promise<readonly string[]> {
+): (email: string) => Promise<readonly string[] | null> {
   const emails = rows.filter(({ op }) => op === 'create').flatMap(({ settings }) => addressIn(settings) ?? []);
-  let read: Promise<ReadonlyMap<string, readonly string[]>> | null = null;
+  let read: Promise<ReadonlyMap<string, readonly string[]> | null> | null = null;
   return async (email) => {
     read ??= holdersOf(source, reader, [...new Set(emails)]);
-    return (await read).get(email) ?? [];
+    const found = await read;
+    return found === null ? null : (found.get(email) ?? []);
   };
 }

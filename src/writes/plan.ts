@@ -77,16 +77,23 @@ async function createdBefore(work: WriteWork, key: string): Promise<string | nul
   return null;
 }
 
+/** Whoever cannot be searched for must not be made twice. */
+const LOST_CREATION =
+  'the answer to an earlier creation of this user was lost, and nobody can be searched for his address: look in the source whether he is there';
+
 async function planCreation(work: WriteWork, row: Row, key: string): Promise<Planned> {
   const read = look(work, row, null);
   if ('reason' in read) return refused(row, read.reason);
   const there = await createdBefore(work, key);
   if (there !== null) return planned(row, { outcome: 'unchanged', user_id: there });
   const address = addressIn(row.settings);
-  const before = address === null ? [] : await work.holders(address);
-  const made = settleCreation(work, key, before);
+  const holding = address === null ? null : await work.holders(address);
+  if (holding === null) {
+    return isUnsettled(work, key) ? refused(row, LOST_CREATION) : planned(row, read);
+  }
+  const made = settleCreation(work, key, holding);
   if (made !== null) return planned(row, { outcome: 'unchanged', user_id: made });
-  return planned(row, { ...read, before });
+  return planned(row, { ...read, before: holding });
 }
 
 /** A user whom the source does not find: perhaps an earlier apply of this row deleted him. */

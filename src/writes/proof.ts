@@ -33,6 +33,7 @@ async function ofCreation(work: WriteWork, plan: Planned, lost: RollcallError): 
   const address = addressIn(plan.row.settings);
   if (address === null) return nothing(lost, 'there is no address to search for');
   const found = await holdersOf(work.deps.settings.source, work.reader, [address]);
+  if (found === null) return nothing(lost, 'this credential may not search for the address');
   const fresh = (found.get(address) ?? []).filter((id) => !plan.before.includes(id));
   const [only] = fresh;
   if (fresh.length === 1 && only !== undefined) return { says: 'happened', user_id: only };

@@ -23,8 +23,8 @@ export interface WriteWork {
   readonly actor: string;
   /** What a reference to a secret stands for. */
   secret(reference: string): string;
-  /** Ids of the users who had the address of a row when the command began. */
-  holders(email: string): Promise<readonly string[]>;
+  /** Ids of the users who had the address of a row when the command began; null where the credential may not look. */
+  holders(email: string): Promise<readonly string[] | null>;
   /** A few users with rows, other than this one, whom nobody deleted as far as is known. */
   others(user_id: string): readonly string[];
   /** RFC 3339. */

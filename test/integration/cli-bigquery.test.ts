@@ -45,6 +45,23 @@ function hostOf(api: PylonApi, peer: Peer, more = ''): Place {
 
 const idOf = (api: PylonApi, at: number): string => String(api.world.users()[at]?.id);
 
+describe('users who are written to', () => {
+  test('are in the tables and in user_writes at once, and the next sync finds nothing new', async () => {
+    const { api, home, query } = await place({ linger: 0 }, 20);
+    await home.sync();
+    const user = api.world.users().find(({ status }) => status === 'active');
+    const id = user?.id ?? '';
+    const wrote = await home.run(['users', 'update', 'support', id, '--set', 'status=away', '--yes', '--json']);
+    expect({ code: wrote.code, line: json(wrote.stdout) }).toMatchObject({ code: 0, line: { outcome: 'applied' } });
+    expect(await query(`select availability from users where user_id = '${id}'`)).toEqual([{ availability: 'away' }]);
+    expect(await query('select user_id, op, changes, outcome, response_status from user_writes')).toEqual([
+      { user_id: id, op: 'update', changes: { status: ['active', 'away'] }, outcome: 'applied', response_status: 200 },
+    ]);
+    expect(await home.sync()).toMatchObject({ code: 0, updated: 0, unchanged: 20, statements: 0 });
+    expect(await query("select count(*) as n from user_changes where op = 'update'")).toEqual([{ n: 1 }]);
+  });
+});
+
 describe('a sync into BigQuery', () => {
   test('loads everybody, then nothing, then the difference; a run tells what it used', async () => {
     const { api, peer, home, query } = await place({ linger: 0 });

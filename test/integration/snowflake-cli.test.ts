@@ -30,6 +30,23 @@ beforeEach(async () => {
 
 const sqlsSince = (since: number): string[] => peer.log.slice(since).map(({ sql }) => sql);
 
+describe('users who are written to', () => {
+  test('are in the tables and in user_writes at once, and the next sync finds nothing new', async () => {
+    await home.sync();
+    const id = api.world.users().find(({ status }) => status === 'active')?.id ?? '';
+    const wrote = await home.run(['users', 'update', 'support', id, '--set', 'status=away', '--yes', '--json']);
+    expect({ code: wrote.code, line: json(wrote.stdout) }).toMatchObject({ code: 0, line: { outcome: 'applied' } });
+    expect(await home.rows(`select availability from users where user_id = '${id}'`)).toEqual([
+      { availability: 'away' },
+    ]);
+    expect(await home.rows('select user_id, op, changes, outcome, response_status from user_writes')).toEqual([
+      { user_id: id, op: 'update', changes: { status: ['active', 'away'] }, outcome: 'applied', response_status: 200 },
+    ]);
+    expect(await home.sync()).toMatchObject({ code: 0, updated: 0, unchanged: 40, statements: 0 });
+    expect(await home.rows("select count(*) as n from user_changes where op = 'update'")).toEqual([{ n: 1 }]);
+  });
+});
+
 describe('a sync', () => {
   test('makes the schema, loads everybody, and then what changed', async () => {
     expect(await home.sync()).toMatchObject({ code: 0, outcome: 'ok', inserted: 40 });

@@ -282,6 +282,21 @@ describe('a creation whose answer is lost', () => {
     expect(home.api.world.users().filter(({ email }) => email === 'neo@acme.test')).toHaveLength(1);
   });
 
+  test('is not made again without an address to look for it by', async () => {
+    const home = await identHome();
+    const nameless = ['users', 'create', 'crew', '--set', 'first_name=Neo', '--yes'];
+    onWrite(home, LOST);
+    expect(first((await home.write(...nameless)).lines).outcome).toBe('unknown');
+    const { code, lines } = await home.write(...nameless);
+    expect({ code, outcome: first(lines).outcome, sent: home.writes().length }).toEqual({
+      code: 3,
+      outcome: 'refused',
+      sent: 1,
+    });
+    expect(first(lines).error?.message).toContain('look in the source whether he is there');
+    expect(await home.rows('select outcome from user_writes')).toEqual([{ outcome: 'unknown' }]);
+  });
+
   test('is unknown when nobody new has the address, and made once when it is asked for again', async () => {
     const home = await identHome();
     onWrite(home, UNDONE);

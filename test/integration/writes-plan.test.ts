@@ -172,3 +172,15 @@ describe('wrong usage ends with exit 2 in one line:', () => {
     expect(other.writes()).toEqual([]);
   });
 });
+
+describe('a user whose record is odd', () => {
+  test('is told as what the API answered, not as a bug', async () => {
+    const home = await pylonHome();
+    const { id } = first(home.api.world.users());
+    const body = JSON.stringify({ data: { id, name: { first: 'Ada' } }, request_id: '1' });
+    home.api.faults.add({ when: { path: '/users/{id}' }, answer: { kind: 'body', body } });
+    const { code, stderr } = await home.run('users', 'get', 'crew', id);
+    expect(code).toBe(1);
+    expect(stderr).toContain('crew: the API answered with something unexpected: name: expected a text, got an object');
+  });
+});

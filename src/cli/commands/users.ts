@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { noCounts } from '../../contract/run.ts';
 import type { WriteOp } from '../../contract/writes.ts';
-import { RollcallError } from '../../errors.ts';
+import { isAbort, locate, RollcallError } from '../../errors.ts';
 import { columnRules } from '../../sync/columns.ts';
 import { type Given, rowOf, secretProblems } from '../../writes/row.ts';
 import { globalsOf } from '../globals.ts';
@@ -82,6 +82,9 @@ export async function getUser(name: string, id: string, _options: object, comman
     const user = { connection: name, source: source.name, ...source.user(raw, refs, null), raw };
     print(JSON.stringify(user, null, globals.json ? 0 : 2));
     return 0;
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw locate(error, name, 'look up the user');
   } finally {
     close();
     seen.done();
