@@ -240,4 +240,6 @@ export interface Ledger {
   rebuild(rows: AsyncIterable<Row>, start: RebuildStart): Promise<Journal>;
   /** The connection's journal of writes; null when there is none and it is not to be made. The caller closes it. */
   writes(make: boolean): WriteLog | null;
+  /** Does this while nobody on this host writes to the connection's users; not at all where somebody does. */
+  unlessWriting(work: () => void): void;
 }

@@ -90,3 +90,19 @@ export function acquireLease(folder: string, connection: string, kind: LeaseKind
       }),
   });
 }
+
+/** Does work while nobody on this host writes to the connection's users; not at all where somebody does. */
+export function unlessWriting(folder: string, connection: string, work: () => void): void {
+  let release: () => void;
+  try {
+    release = acquireLease(folder, connection, 'write');
+  } catch (error) {
+    if (error instanceof RollcallError && error.kind === 'busy') return;
+    throw error;
+  }
+  try {
+    work();
+  } finally {
+    release();
+  }
+}

@@ -5,6 +5,7 @@ import type { Journal, Ledger, RebuildStart } from '../contract/journal.ts';
 import type { Row } from '../contract/warehouse.ts';
 import { explainSqlite, isUnreadable, makeFolder, openDatabase, removeFile, setAside } from './database.ts';
 import { FORGET_PENDING, makeJournal } from './journal.ts';
+import { unlessWriting } from './lease.ts';
 import { sweepSpool } from './spool.ts';
 import { buildIndex } from './user-index.ts';
 import { standingCode } from './users.ts';
@@ -240,6 +241,7 @@ export function makeLedger(place: LedgerPlace): Ledger {
   };
   return {
     writes: (make) => openWriteLog(folder, connection, make),
+    unlessWriting: (work) => unlessWriting(folder, connection, work),
     open: async () => {
       makeFolder(folder, connection);
       makeFolder(spool, connection);

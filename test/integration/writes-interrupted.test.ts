@@ -92,6 +92,31 @@ describe('an apply that is killed', () => {
     expect(await home.rows('select count(*) as n from current_users')).toEqual([{ n: 9 }]);
   });
 
+  test('is in user_writes after the next sync, as unknown until it is run again', async () => {
+    const home = await pylonHome();
+    await home.sync();
+    const { id } = first(home.api.world.users().filter((one) => one.status === 'active'));
+    onWrite(home, { kind: 'lost' });
+    home.api.faults.add({
+      when: ({ method, endpoint }) => method === 'GET' && endpoint === '/users/{id}' && home.writes().length > 0,
+      answer: { kind: 'slow', ms: 3_000 },
+      times: FOR_EVER,
+    });
+    const update = ['users', 'update', 'crew', id, '--set', 'status=away', '--yes'];
+    const running = home.start(update);
+    await until(() => home.api.world.find(id)?.status === 'away', 'it is written');
+    // Somebody writes: what is under way is his business.
+    await home.sync();
+    expect(await home.rows('select outcome from user_writes')).toEqual([]);
+    running.child.kill('SIGKILL');
+    await running.ended;
+    home.api.faults.clear();
+    expect((await home.sync()).code).toBe(0);
+    expect(await home.rows('select user_id, outcome from user_writes')).toEqual([{ user_id: id, outcome: 'unknown' }]);
+    expect((await home.write(...update)).lines[0]?.outcome).toBe('unchanged');
+    expect(await home.rows('select outcome from user_writes')).toEqual([{ outcome: 'applied' }]);
+  });
+
   test('and is refused when it is run again still brings what it wrote into the tables', async () => {
     const home = await pylonHome();
     await home.sync();

@@ -124,6 +124,7 @@ export function watchLedger(p: Process, ledger: Ledger): Ledger {
     },
     copy: ledger.copy,
     writes: ledger.writes,
+    unlessWriting: ledger.unlessWriting,
     rebuild: async (rows, start) => {
       p.trap.hit('before rebuild');
       const journal = await ledger.rebuild(rows, start);
