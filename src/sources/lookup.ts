@@ -43,7 +43,9 @@ export async function lookUp(io: Io, how: Lookup, id: string): Promise<JsonObjec
   if (status === 404 && how.missing(said)) return null;
   const user = how.user(said);
   if (status === 200 && isObject(user) && text(user, 'id') === id) return user;
-  const message = `looked up user ${id} and got an answer that is neither him nor "not found"`;
+  const other = isObject(user) ? text(user, 'id') : null;
+  const hint = other === null ? '' : `, but about ${other}: write the id as the source does`;
+  const message = `connection ${ownerOf(io)}: looked up user ${id} and got an answer that is neither him nor "not found"${hint}`;
   throw new RollcallError('bad-data', message, { step: endpoint, status });
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../contract/json.ts';
 import type { RunError } from '../contract/run.ts';
 import type { Changes, Target } from '../contract/writes.ts';
-import { BadRecord } from '../errors.ts';
+import { BadRecord, RollcallError } from '../errors.ts';
 import { addressIn } from './addresses.ts';
 import { changesOf, labelOf } from './changes.ts';
 import { isUnsettled, settleCreation, settleOpen } from './pending.ts';
@@ -96,6 +96,16 @@ async function planCreation(work: WriteWork, row: Row, key: string): Promise<Pla
   return planned(row, { ...read, before: holding });
 }
 
+/** The user as he is, null where there is none; or why this id gets no answer, which is no trouble of the other rows. */
+async function askedFor(work: WriteWork, user_id: string): Promise<JsonObject | null | RollcallError> {
+  try {
+    return await readUser(work, user_id);
+  } catch (error) {
+    if (error instanceof RollcallError && error.kind === 'bad-data') return error;
+    throw error;
+  }
+}
+
 /** A user whom the source does not find: perhaps an earlier apply of this row deleted him. */
 async function planMissing(work: WriteWork, row: Row, key: string, user_id: string): Promise<Planned> {
   const underWay = row.op === 'delete' && isUnsettled(work, key);
@@ -108,7 +118,8 @@ async function planMissing(work: WriteWork, row: Row, key: string, user_id: stri
 }
 
 async function planChange(work: WriteWork, row: Row, key: string, user_id: string): Promise<Planned> {
-  const raw = await readUser(work, user_id);
+  const raw = await askedFor(work, user_id);
+  if (raw instanceof RollcallError) return refused(row, `user ${user_id} cannot be looked up: ${raw.message}`);
   if (raw === null) return planMissing(work, row, key, user_id);
   const label = labelOf(work, raw);
   const read = look(work, row, raw);

@@ -102,7 +102,7 @@ function clashes(writes: Writes, settings: readonly Setting[]): string[] {
 function shape({ op, user_id }: Given, settings: readonly Setting[]): string[] {
   if (op === 'create' && user_id !== null) return ['user_id: the system gives a new user his id; leave it out'];
   if (op === 'create' && settings.length === 0) return ['create needs at least one field'];
-  return op !== 'create' && user_id === null ? [`user_id: ${op} needs one`] : [];
+  return op !== 'create' && (user_id ?? '').trim() === '' ? [`user_id: ${op} needs one`] : [];
 }
 
 /** Checks a row against what the source can write. Values that only the source knows are checked when it is planned. */

@@ -76,6 +76,24 @@ describe('refused with exit 3 although --yes was given, and nothing is written:'
     });
   });
 
+  test('an id that the API does not take for one, and nobody else for it', async () => {
+    const home = await jitsudoHome();
+    const { id } = first(home.api.world.users());
+    const answer = { kind: 'status', status: 400, code: 'bad_request', message: 'invalid uuid' } as const;
+    home.api.faults.add({ when: ({ path }) => path.endsWith('/no-uuid'), answer });
+    const file = home.file(
+      'rows.csv',
+      `op,user_id,active\nupdate,${id},false\nupdate,no-uuid,false\nupdate,..,false\n`,
+    );
+    const { code, lines } = await home.write('apply', 'crew', file, '--yes');
+    expect({ code, outcomes: lines.map((line) => line.outcome), sent: home.writes() }).toEqual({
+      code: 3,
+      outcomes: ['planned', 'refused', 'refused'],
+      sent: [],
+    });
+    expect(lines[1]?.error?.message).toContain('invalid uuid');
+  });
+
   test('one bad row of many', async () => {
     const home = await pylonHome();
     const [a, b] = home.api.world.users();
@@ -134,6 +152,7 @@ describe('wrong usage ends with exit 2 in one line:', () => {
     ['a password on the command line', ['users', 'create', 'crew', '--set', 'email=a@b.test', 'password=hunter22']],
     ['--set without a value', ['users', 'update', 'crew', 'x', '--set', 'email']],
     ['an update of nothing', ['users', 'update', 'crew', 'x']],
+    ['an empty id', ['users', 'delete', 'crew', ' ', '--yes']],
     ['a reference to no variable', ['users', 'create', 'crew', '--set', 'email=a@b.test', 'password=${NOWHERE}']],
     ['neither file nor plan', ['apply', 'crew']],
     ['file and plan', ['apply', 'crew', 'a.csv', '--from-plan', 'p.json']],

@@ -23,6 +23,8 @@ function usage(message: string): RollcallError {
   return new RollcallError('config', message, { step: 'users' });
 }
 
+const NO_ID = 'the id of the user is empty';
+
 /** `roles+=c` is the name `roles+` and the value `c`. */
 function pairs(set: readonly string[]): [string, string][] {
   return set.map((text) => {
@@ -37,6 +39,7 @@ async function writeOne(op: WriteOp, who: { name: string; id: string | null }, o
   const config = await configOf(globals.config);
   const connection = connectionOf(config, who.name);
   const writes = writesOf(connection, [{ op, where: '' }]);
+  if (who.id?.trim() === '') throw usage(NO_ID);
   const values = pairs(options.set ?? []);
   if (op !== 'delete' && values.length === 0) throw usage(`say what to ${op}: --set field=value`);
   const given: Given = { op, user_id: who.id, values, where: '' };
@@ -67,6 +70,7 @@ export async function getUser(name: string, id: string, _options: object, comman
   const config = await configOf(globals.config);
   const connection = connectionOf(config, name);
   const { source } = connection;
+  if (id.trim() === '') throw usage(NO_ID);
   const stop = stopOnSignals();
   const seen = view(name, globals);
   const { reader, close } = depsOf(config, connection, seen, stop.signal).connect(noCounts());
