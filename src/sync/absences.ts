@@ -28,6 +28,11 @@ async function askFor(reader: Reader, id: string): Promise<Verdict> {
   }
 }
 
+/** The source refuses to be asked about a user, or answers something else: asking again would bring the same. */
+export function isNoWord(error: unknown): error is RollcallError {
+  return error instanceof RollcallError && (error.kind === 'permission' || error.kind === 'bad-data');
+}
+
 /** The source finds this user by id. */
 export async function isThere(reader: Reader, id: string): Promise<boolean> {
   const { absence } = await askFor(reader, id);

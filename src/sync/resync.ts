@@ -1,7 +1,8 @@
 import type { Known } from '../contract/journal.ts';
 import type { JsonObject } from '../contract/json.ts';
 import type { Chosen, Verdict } from '../contract/source.ts';
-import { inquire, isThere } from './absences.ts';
+import { RollcallError } from '../errors.ts';
+import { inquire, isNoWord, isThere } from './absences.ts';
 import { applyBatch } from './apply.ts';
 import { columnRules } from './columns.ts';
 import type { DiffRules } from './diff.ts';
@@ -68,6 +69,7 @@ async function byId(
     signal: deps.signal,
     ids,
     control: await someoneElse(f, ids),
+    blind: deps.settings.source.blindLookups === true && journal.facts().finds !== 1,
     ...(deleted === undefined ? {} : { deleted }),
   });
   await recordAll(
@@ -94,6 +96,32 @@ async function byId(
   else await recordVerdicts(journal, rules, verdicts, deletes.mode);
 }
 
+/** Whom the source did not let us look up, with the first reason. */
+interface Unseen {
+  count: number;
+  reason: RollcallError | null;
+}
+
+function leaveUnseen(unseen: Unseen, error: unknown, count: number): void {
+  if (!isNoWord(error)) throw error;
+  unseen.count += count;
+  unseen.reason ??= error;
+}
+
+async function* lookedUp(f: Following, ids: readonly string[], left: Set<string>, unseen: Unseen) {
+  for (const id of ids) {
+    try {
+      for await (const user of f.reader.find({ ids: [id] })) {
+        left.delete(id);
+        yield user;
+      }
+    } catch (error) {
+      leaveUnseen(unseen, error, 1);
+      left.delete(id);
+    }
+  }
+}
+
 /** Users who were written to, as the source has them now; their marks go when the warehouse has them. */
 async function byMark(f: Following, rules: DiffRules): Promise<void> {
   const log = f.deps.ledger.writes(false);
@@ -101,25 +129,27 @@ async function byMark(f: Following, rules: DiffRules): Promise<void> {
   try {
     const marks = log.marks();
     const ids = marks.map((mark) => mark.user_id);
-    const found = new Set<string>();
-    const here = async function* (): AsyncIterable<JsonObject> {
-      for await (const user of f.reader.find({ ids })) {
-        found.add(idOrNone(user, rules.source.id));
-        yield user;
-      }
-    };
-    await recordAll(f, rules, here());
-    await byId(
-      f,
-      rules,
-      ids.filter((id) => !found.has(id)),
-      log.deleted,
-    );
+    const left = new Set(ids);
+    const unseen: Unseen = { count: 0, reason: null };
+    await recordAll(f, rules, lookedUp(f, ids, left, unseen));
+    try {
+      await byId(f, rules, [...left], log.deleted);
+    } catch (error) {
+      leaveUnseen(unseen, error, left.size);
+    }
     await applyBatch(applying(f));
+    // Nor would another try see them: the next scan lists those who are there.
     log.unmark(marks);
+    if (unseen.reason !== null) throw unseenError(f, unseen.count, unseen.reason);
   } finally {
     log.close();
   }
+}
+
+function unseenError({ deps }: Following, count: number, reason: RollcallError): RollcallError {
+  const { name } = deps.settings;
+  const words = `${name}: ${count} of the users who were written to cannot be looked up, so that only the next scan shows them: ${reason.message}`;
+  return new RollcallError(reason.kind, words, { connection: name, step: 'look up users' });
 }
 
 /** Chosen users, by id or through the search API. Never sweeps: whom it was not asked about, it leaves alone. */

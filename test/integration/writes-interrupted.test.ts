@@ -72,7 +72,7 @@ describe('an apply that is killed', () => {
     onWrite(home, { kind: 'lost' });
     home.api.faults.add({
       when: ({ method, endpoint }) => method === 'GET' && endpoint === '/users/{id}' && home.writes().length > 0,
-      answer: { kind: 'slow', ms: 3_000 },
+      answer: { kind: 'slow', ms: 60_000 },
       times: FOR_EVER,
     });
     const running = home.start(['users', 'delete', 'crew', id, '--yes']);
@@ -99,7 +99,7 @@ describe('an apply that is killed', () => {
     onWrite(home, { kind: 'lost' });
     home.api.faults.add({
       when: ({ method, endpoint }) => method === 'GET' && endpoint === '/users/{id}' && home.writes().length > 0,
-      answer: { kind: 'slow', ms: 3_000 },
+      answer: { kind: 'slow', ms: 60_000 },
       times: FOR_EVER,
     });
     const update = ['users', 'update', 'crew', id, '--set', 'status=away', '--yes'];
@@ -125,7 +125,7 @@ describe('an apply that is killed', () => {
     onWrite(home, { kind: 'lost' });
     home.api.faults.add({
       when: ({ method, endpoint }) => method === 'GET' && endpoint === '/users/{id}' && home.writes().length > 0,
-      answer: { kind: 'slow', ms: 3_000 },
+      answer: { kind: 'slow', ms: 60_000 },
       times: FOR_EVER,
     });
     const running = home.start(['apply', 'crew', home.file('rows.csv', rows(`update,${b?.id},away`)), '--yes']);

@@ -122,6 +122,22 @@ describe('Ident', () => {
     ]);
   });
 
+  test('a token that may not look users up makes one, and the next syncs bring him and go on', async () => {
+    const home = await identHome();
+    await home.sync();
+    home.api.faults.add({
+      when: ({ method, path }) => method === 'GET' && path.includes('/users/'),
+      answer: { kind: 'status', status: 403, message: 'forbidden' },
+      times: Number.POSITIVE_INFINITY,
+    });
+    const set = ['--set', 'email=neo@acme.test', 'first_name=Neo', '--yes'];
+    const { code, lines, stderr } = await home.write('users', 'create', 'crew', ...set);
+    expect({ code, outcome: first(lines).outcome }).toEqual({ code: 1, outcome: 'applied' });
+    expect(stderr).toContain('cannot be looked up, so that only the next scan shows them');
+    expect([(await home.sync()).code, (await home.sync()).code]).toEqual([0, 0]);
+    expect(await home.rows('select count(*) as n from current_users')).toEqual([{ n: 11 }]);
+  });
+
   test('whoever was the last user leaves a tombstone, though nobody is left as a control', async () => {
     const home = await identHome(1);
     await home.sync();
