@@ -69,8 +69,9 @@ async function byId(
     signal: deps.signal,
     ids,
     control: await someoneElse(f, ids),
-    blind: deps.settings.source.blindLookups === true && journal.facts().finds !== 1,
-    ...(deleted === undefined ? {} : { deleted }),
+    ...(deleted === undefined
+      ? {}
+      : { deleted, blind: deps.settings.source.blindLookups === true && journal.facts().finds !== 1 }),
   });
   await recordAll(
     f,
