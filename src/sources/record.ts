@@ -76,7 +76,9 @@ export function instantOf(time: string): string | null | undefined {
   if (match === null) return undefined;
   const [, date = '', clock = '', fraction = '', zone = 'Z'] = match;
   const second = Date.parse(`${date}T${clock}${zone.toUpperCase()}`);
-  if (Number.isNaN(second)) return undefined;
+  // Days that a month does not have would be taken for some of the next.
+  const day = Date.parse(`${date}T00:00:00Z`);
+  if (Number.isNaN(second) || Number.isNaN(day) || !new Date(day).toISOString().startsWith(date)) return undefined;
   if (second < ZERO_TIME_MS) return null;
   const micros = Math.round(Number(`0.${fraction || '0'}`) * 1e6);
   const whole = new Date(second + (micros === 1e6 ? 1000 : 0)).toISOString().slice(0, 19);
