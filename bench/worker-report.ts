@@ -30,6 +30,11 @@ export function latenessOf(late: readonly number[]): Lateness {
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
+/** One round as a line of the table. */
+export const lineOf = (round: Round): string =>
+  `| ${round.name} | ${round.runs} | ${seconds(round.p50_ms)} | ${seconds(round.p99_ms)} | ${round.runs_per_s.toFixed(1)} | ` +
+  `${round.peak_mb.toFixed(0)} | ${round.cpu_s.toFixed(1)} | ${round.block_max_ms.toFixed(0)} ms${round.block_max_ms > BLOCK_MS ? ` (over ${BLOCK_MS})` : ''} |`;
+
 /** The figures as a table in Markdown. */
 export function reportOf(rounds: readonly Round[], floors: readonly { name: string; floor: Lateness }[]): string {
   const lines = [
@@ -39,11 +44,7 @@ export function reportOf(rounds: readonly Round[], floors: readonly { name: stri
       ({ name, floor }) =>
         `| floor: empty jobs, ${name} | ${floor.runs} | ${seconds(floor.p50_ms)} | ${seconds(floor.p99_ms)} | ${floor.runs_per_s.toFixed(0)} | | | |`,
     ),
-    ...rounds.map(
-      (round) =>
-        `| ${round.name} | ${round.runs} | ${seconds(round.p50_ms)} | ${seconds(round.p99_ms)} | ${round.runs_per_s.toFixed(1)} | ` +
-        `${round.peak_mb.toFixed(0)} | ${round.cpu_s.toFixed(1)} | ${round.block_max_ms.toFixed(0)} ms${round.block_max_ms > BLOCK_MS ? ` (over ${BLOCK_MS})` : ''} |`,
-    ),
+    ...rounds.map(lineOf),
   ];
   return lines.join('\n');
 }

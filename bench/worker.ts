@@ -10,7 +10,7 @@ import { type Service, startRedis } from '../test/support/services.ts';
 import { COST_FILE, type Cost } from './probe.ts';
 import { type Serving, serve } from './serving.ts';
 import { floorOf } from './worker-floor.ts';
-import { type Lateness, latenessOf, type Round, reportOf } from './worker-report.ts';
+import { type Lateness, latenessOf, lineOf, type Round, reportOf } from './worker-report.ts';
 
 const ROLLCALL = fileURLToPath(new URL('../bin/rollcall.js', import.meta.url));
 const PROBE = new URL('./probe.ts', import.meta.url).href;
@@ -24,12 +24,13 @@ interface Scene {
   readonly queue: string;
 }
 
-/** Workers are given so long to start before their connections are due, in ms. */
+/** Workers are given so long to start before their connections are due, in ms, and some more for each of them to be set. */
 const HEAD_START_MS = 15_000;
+const EACH_MS = 15;
 
 /** The first whole second that leaves room for the start. */
-function nextMoment(): Date {
-  return new Date(Math.ceil((Date.now() + HEAD_START_MS) / 1000) * 1000);
+function nextMoment(connections: number): Date {
+  return new Date(Math.ceil((Date.now() + HEAD_START_MS + connections * EACH_MS) / 1000) * 1000);
 }
 
 function prepare({ folder, api, connections, queue }: Scene, due: Date): void {
@@ -54,6 +55,8 @@ interface Working {
   readonly cost: string;
   /** Address of its HTTP side. */
   readonly ready: Promise<string>;
+  /** Rejects when it ends although nobody told it to. */
+  readonly died: Promise<never>;
 }
 
 /** The longest that the worker's loop was held since it was asked last, in ms. */
@@ -75,8 +78,15 @@ function startOne({ folder }: Scene, number: number, ran: () => void): Working {
     else if (line.includes('"msg":"run ended"')) ran();
     else if (!line.includes('"level":"info"') && line.trim() !== '') console.error(line);
   });
-  child.once('exit', (code) => ready.reject(new Error(`worker ${number} ended with ${code} before it was ready`)));
-  return { child, cost, ready: ready.promise };
+  const died = Promise.withResolvers<never>();
+  // Whoever waits for something else finds out by what does not come.
+  died.promise.catch(() => undefined);
+  child.once('exit', (code, signal) => {
+    const error = new Error(`worker ${number} ended with ${code ?? signal} in mid-round`);
+    ready.reject(error);
+    died.reject(error);
+  });
+  return { child, cost, ready: ready.promise, died: died.promise };
 }
 
 async function stopOne({ child, cost }: Working): Promise<Cost> {
@@ -102,7 +112,7 @@ async function lateness(folder: string, due: Date): Promise<Lateness> {
 
 /** Starts workers, lets the moment come, waits for every run and stops them. */
 async function round(name: string, scene: Scene, workers: number): Promise<Round> {
-  const due = nextMoment();
+  const due = nextMoment(scene.connections);
   prepare(scene, due);
   const all = Promise.withResolvers<void>();
   let ran = 0;
@@ -112,23 +122,31 @@ async function round(name: string, scene: Scene, workers: number): Promise<Round
       if (ran === scene.connections) all.resolve();
     }),
   );
-  const urls = await Promise.all(started.map(({ ready }) => ready));
-  // What starting held up is over; from here on it counts.
-  await Promise.all(urls.map(heldMs));
-  console.error(`${name}: ${workers} ready, due at ${due.toISOString()}`);
-  await all.promise;
-  const held = await Promise.all(urls.map(heldMs));
-  const costs = await Promise.all(started.map(stopOne));
-  const late = await lateness(scene.folder, due);
-  if (late.runs !== scene.connections) throw new Error(`${late.runs} of ${scene.connections} runs were ok`);
-  return {
-    ...late,
-    name,
-    workers,
-    peak_mb: Math.max(...costs.map(({ peak_mb }) => peak_mb)),
-    cpu_s: costs.reduce((sum, { cpu_s }) => sum + cpu_s, 0),
-    block_max_ms: Math.max(...held),
-  };
+  try {
+    const urls = await Promise.all(started.map(({ ready }) => ready));
+    // What starting held up is over; from here on it counts.
+    await Promise.all(urls.map(heldMs));
+    if (Date.now() >= due.getTime()) throw new Error(`${name}: it took the workers too long to start, nothing was due`);
+    console.error(`${name}: ${workers} ready, due at ${due.toISOString()}`);
+    await Promise.race([all.promise, ...started.map(({ died }) => died)]);
+    const held = await Promise.all(urls.map(heldMs));
+    const costs = await Promise.all(started.map(stopOne));
+    const late = await lateness(scene.folder, due);
+    if (late.runs !== scene.connections) throw new Error(`${late.runs} of ${scene.connections} runs were ok`);
+    const done: Round = {
+      ...late,
+      name,
+      workers,
+      peak_mb: Math.max(...costs.map(({ peak_mb }) => peak_mb)),
+      cpu_s: costs.reduce((sum, { cpu_s }) => sum + cpu_s, 0),
+      block_max_ms: Math.max(...held),
+    };
+    // All of them are printed at the end; if a later round fails, this one was not for nothing.
+    console.error(lineOf(done));
+    return done;
+  } finally {
+    for (const { child } of started) child.kill('SIGKILL');
+  }
 }
 
 /** The same connections due twice: all users new, then none. */
@@ -138,7 +156,7 @@ async function rounds(name: string, scene: Scene, workers: number): Promise<Roun
 }
 
 async function floor(scene: Scene): Promise<Lateness> {
-  prepare({ ...scene, connections: 1 }, nextMoment());
+  prepare({ ...scene, connections: 1 }, nextMoment(1));
   return floorOf(
     await loadConfig({ file: join(scene.folder, 'rollcall.yaml'), cwd: scene.folder, env: {} }),
     scene.connections,
