@@ -19,16 +19,20 @@ export const lastUntil = (pattern: Pattern, ms: number): number =>
     .prev()
     .getTime();
 
-/** The `count`-th time after `ms` that a schedule is due, in ms, and the interval before it. */
-export function nthAfter(
-  pattern: Pattern,
-  ms: number,
-  count: number,
-): { readonly at: number; readonly interval: number } {
+/**
+ * The last time until `now` that a schedule was due and that nobody dealt with, in ms; null where there is none. `at` is
+ * the last one that was dealt with. Where the clock is put on or back the parser's way back passes other times than its
+ * way on, which is the way that ticks take: it decides.
+ */
+export function missedSince(pattern: Pattern, at: number, now: number): number | null {
+  const next = nextAfter(pattern, at);
+  return next > now ? null : Math.max(next, lastUntil(pattern, now));
+}
+
+/** Every time after `ms` that a schedule is due, in ms, without an end. */
+export function* timesAfter(pattern: Pattern, ms: number): Generator<number, never> {
   const times = at(pattern, ms);
-  let [before, due] = [ms, ms];
-  for (let i = 0; i < count; i += 1) [before, due] = [due, times.next().getTime()];
-  return { at: due, interval: due - before };
+  for (;;) yield times.next().getTime();
 }
 
 /** No start waits longer than this for its place in the spread, in ms. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Connection } from '../config/types.ts';
 import { unhurried } from './breathe.ts';
-import { lastUntil, nextAfter, type Pattern, spreadOf } from './cron-times.ts';
+import { missedSince, nextAfter, type Pattern, spreadOf } from './cron-times.ts';
 import type { TickFact } from './facts.ts';
 import type { AnyJob } from './queue/backend.ts';
 import type { RunData, TickData } from './requests.ts';
@@ -89,8 +89,8 @@ async function catchUp(shop: Workshop, connection: Scheduled, known: TickFact | 
     await facts.setTick(name, { schedule, timezone, since: text(now), at: text(now) });
     return;
   }
-  const missed = lastUntil(connection, now);
-  if (missed <= Date.parse(known.at)) return;
+  const missed = missedSince(connection, Date.parse(known.at), now);
+  if (missed === null) return;
   if (await facts.paused(name)) return;
   tools.log.info(
     { connection: name, scheduled_at: text(missed) },
@@ -122,7 +122,8 @@ export async function keepSchedules(shop: Workshop): Promise<void> {
     const tick = last.get(name) ?? null;
     if (same && (known.next ?? 0) > overdue) {
       // Its next time is still to come, but the one before may have passed unheard.
-      if (tick === null || lastUntil(connection, overdue) > Date.parse(tick.at)) await catchUp(shop, connection, tick);
+      const unheard = tick === null || missedSince(connection, Date.parse(tick.at), overdue) !== null;
+      if (unheard) await catchUp(shop, connection, tick);
       continue;
     }
     await catchUp(shop, connection, tick);

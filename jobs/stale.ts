@@ -1,7 +1,7 @@
 import { readLedgerIfThere } from '../src/journal/ledger.ts';
 import { tellStale } from './alerts.ts';
 import { unhurried } from './breathe.ts';
-import { MAX_SPREAD_MS, nthAfter } from './cron-times.ts';
+import { MAX_SPREAD_MS, type Pattern, timesAfter } from './cron-times.ts';
 import { scheduled } from './schedules.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -18,26 +18,36 @@ function okByHand(shop: Workshop, name: string, source: string): string | null {
   return runs.find((run) => run.outcome === 'ok' && run.kind !== 'resync')?.finished_at ?? null;
 }
 
-/** When a connection that was last well at `from` (ms) is stale. */
-function staleAt(pattern: { schedule: string; timezone: string }, from: number, missed: number, share: number): number {
-  const { at, interval } = nthAfter(pattern, from, Math.ceil(missed));
-  return at + Math.min(MAX_SPREAD_MS, share * interval) + Math.min(MOST_GRACE_MS, interval / 2);
+/** True where so many times of a schedule have passed since the connection was last well, at `from` (ms). */
+async function isStale(shop: Workshop, pattern: Pattern, from: number): Promise<boolean> {
+  const { alerts, worker } = shop.config;
+  const now = shop.tools.now();
+  let left = Math.ceil(alerts.stale_after);
+  let before = from;
+  // Mostly none has passed. Where thousands must, each of them takes its while.
+  for await (const due of unhurried(timesAfter(pattern, from))) {
+    if (due > now) return false;
+    left -= 1;
+    const interval = due - before;
+    if (left === 0)
+      return now >= due + Math.min(MAX_SPREAD_MS, worker.spread * interval) + Math.min(MOST_GRACE_MS, interval / 2);
+    before = due;
+  }
+  return false;
 }
 
 /** Tells of every connection that had no `ok` run for too many intervals of its schedule. */
 export async function checkFreshness(shop: Workshop): Promise<void> {
-  const { config, facts, tools } = shop;
+  const { facts } = shop;
   const [runs, ticks, paused] = [await facts.allRuns(), await facts.allTicks(), await facts.allPaused()];
+  const alerts = await facts.allAlerts();
   for await (const connection of unhurried(scheduled(shop))) {
     const { name, source } = connection;
     const since = ticks.get(name)?.since;
-    if (since === undefined || paused.has(name)) continue;
-    const isStale = (ok_at: string | null): boolean => {
-      const from = Math.max(Date.parse(since), ok_at === null ? 0 : Date.parse(ok_at));
-      return tools.now() >= staleAt(connection, from, config.alerts.stale_after, config.worker.spread);
-    };
+    if (since === undefined || paused.has(name) || alerts.get(name)?.stale === true) continue;
+    const after = (ok_at: string | null): number => Math.max(Date.parse(since), ok_at === null ? 0 : Date.parse(ok_at));
     const known = runs.get(name)?.ok_at ?? null;
-    if (!isStale(known)) continue;
+    if (!(await isStale(shop, connection, after(known)))) continue;
     // Only now is the ledger worth a look: a run by hand is not among the worker's own.
     const byHand = okByHand(shop, name, source.name);
     const last =
@@ -45,7 +55,7 @@ export async function checkFreshness(shop: Workshop): Promise<void> {
         .filter((at) => at !== null)
         .toSorted()
         .at(-1) ?? null;
-    if (isStale(last)) await tellStale(shop, name, last);
+    if (await isStale(shop, connection, after(last))) await tellStale(shop, name, last);
   }
 }
 

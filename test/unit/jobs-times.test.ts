@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lastUntil, MAX_SPREAD_MS, nextAfter, nthAfter, spreadOf } from '../../jobs/cron-times.ts';
+import { lastUntil, MAX_SPREAD_MS, missedSince, nextAfter, spreadOf, timesAfter } from '../../jobs/cron-times.ts';
 import { cutoff } from '../../jobs/periods.ts';
 import { backoffMs } from '../../jobs/retrying.ts';
 import { sharedBudget } from '../../jobs/store/host-budget.ts';
@@ -13,16 +13,40 @@ describe('times of a schedule', () => {
     expect(nextAfter(QUARTERS, at('2026-11-21T10:15:00Z'))).toBe(at('2026-11-21T10:30:00Z'));
     expect(lastUntil(QUARTERS, at('2026-11-21T10:15:00Z'))).toBe(at('2026-11-21T10:15:00Z'));
     expect(lastUntil(QUARTERS, at('2026-11-21T10:14:59Z'))).toBe(at('2026-11-21T10:00:00Z'));
-    expect(nthAfter(QUARTERS, at('2026-11-21T10:01:00Z'), 3)).toEqual({
-      at: at('2026-11-21T10:45:00Z'),
-      interval: 900_000,
-    });
+    const times = timesAfter(QUARTERS, at('2026-11-21T10:01:00Z'));
+    expect([times.next().value, times.next().value]).toEqual([at('2026-11-21T10:15:00Z'), at('2026-11-21T10:30:00Z')]);
   });
 
   test('are of their time zone, and a night without 02:30 has it at 03:30', () => {
     const nightly = { schedule: '30 2 * * *', timezone: 'Europe/Berlin' };
     expect(nextAfter(nightly, at('2026-03-28T12:00:00Z'))).toBe(at('2026-03-29T01:30:00Z'));
     expect(nextAfter(nightly, at('2026-07-01T12:00:00Z'))).toBe(at('2026-07-02T00:30:00Z'));
+  });
+
+  test('none is missed after the one that was dealt with, until the next', () => {
+    const since = (now: string): number | null => missedSince(QUARTERS, at('2026-11-21T10:15:00Z'), at(now));
+    expect(since('2026-11-21T10:29:59Z')).toBeNull();
+    expect(since('2026-11-21T10:30:00Z')).toBe(at('2026-11-21T10:30:00Z'));
+    expect(since('2026-11-21T12:10:00Z')).toBe(at('2026-11-21T12:00:00Z'));
+    expect(since('2026-11-21T09:00:00Z')).toBeNull();
+  });
+
+  test.each([
+    ['Europe/Berlin', '2026-03-28T00:00:00Z'],
+    ['Europe/Berlin', '2026-10-24T00:00:00Z'],
+    ['America/New_York', '2026-03-07T00:00:00Z'],
+    ['America/New_York', '2026-10-31T00:00:00Z'],
+  ])('one that was dealt with is not missed when the clock is put on or back (%s, after %s)', (timezone, begin) => {
+    for (const schedule of ['30 2 * * *', '*/20 1-3 * * *', '0 * * * *', '45 1 * * 0']) {
+      const pattern = { schedule, timezone };
+      let due = nextAfter(pattern, at(begin));
+      while (due < at(begin) + 2 * 86_400_000) {
+        const next = nextAfter(pattern, due);
+        expect(missedSince(pattern, due, next - 1)).toBeNull();
+        expect(missedSince(pattern, due, next)).toBe(next);
+        due = next;
+      }
+    }
   });
 });
 
