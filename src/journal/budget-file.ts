@@ -31,7 +31,8 @@ function prepare(db: BetterSqlite3.Database): Book {
   db.exec('create table if not exists spent (bucket text not null, at real not null)');
   db.exec('create table if not exists lost (at real not null)');
   db.exec('create index if not exists spent_by_bucket on spent (bucket, at)');
-  const expire = db.prepare('delete from spent where bucket = ? and (at <= ? or at > ?)');
+  const expire = db.prepare('delete from spent where bucket = ? and at <= ?');
+  const ahead = db.prepare('update spent set at = ? where bucket = ? and at > ?');
   const count = db.prepare<[string], { spent: number }>('select count(*) as spent from spent where bucket = ?');
   const oldest = db
     .prepare<[string, number], number>('select at from spent where bucket = ? order by at limit 1 offset ?')
@@ -44,8 +45,9 @@ function prepare(db: BetterSqlite3.Database): Book {
   const spend = db.transaction((bucket: string, limit: number, at: number): number => {
     const forgotten = lost.get(at) ?? null;
     if (forgotten !== null && forgotten > at - WINDOW) return Math.max(1, Math.ceil(forgotten + WINDOW - at));
-    // Times ahead of the clock are from before it was set back.
-    expire.run(bucket, at - WINDOW, at);
+    expire.run(bucket, at - WINDOW);
+    // Requests ahead of the clock are from before it was set back: they count as sent now.
+    ahead.run(at, bucket, at);
     const spent = count.get(bucket)?.spent ?? 0;
     if (spent < limit) {
       insert.run(bucket, at);

@@ -76,7 +76,22 @@ describe('a budget in the state folder', () => {
     const budget = budgetIn(tempFolder(), clock);
     expect(await budget.spend('b', 1)).toBe(0);
     clock.ms = 1_000_000;
+    const wait = await budget.spend('b', 1);
+    expect(wait).toBeGreaterThan(0);
+    expect(wait).toBeLessThanOrEqual(MINUTE + 1000);
+    clock.ms += wait;
     expect(await budget.spend('b', 1)).toBe(0);
+  });
+
+  test('gives no more than the limit in a minute in which the clock is set back, again and again', async () => {
+    const clock = { ms: 10_000_000 };
+    const budget = budgetIn(tempFolder(), clock);
+    let given = 0;
+    for (let i = 0; i < 20; i += 1) {
+      if ((await budget.spend('b', 3)) === 0) given += 1;
+      clock.ms -= 1000;
+    }
+    expect(given).toBe(3);
   });
 
   test('heeds a limit that was lowered', async () => {
