@@ -37,7 +37,11 @@ export const generalSettings = z.strictObject({
     .strictObject({
       url: z
         .string()
-        .regex(QUEUE_URL, 'must be embedded, or begin with redis://, rediss:// or postgres://')
+        .regex(QUEUE_URL, { error: 'must be embedded, or begin with redis://, rediss:// or postgres://', abort: true })
+        .refine(
+          (url) => url === 'embedded' || URL.canParse(url),
+          'is no URL: look at host and port, and write characters such as # / ? and @ of a password as %23 %2F %3F %40',
+        )
         .default('embedded')
         .describe('embedded, redis://…, rediss://… or postgres://…'),
       prefix: z

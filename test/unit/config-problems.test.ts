@@ -99,6 +99,11 @@ describe('a value', () => {
     ],
     ['    labels: { a b: 1 }', 'connections.support.labels."a b": must be text, not a whole number'],
     ['state: { dir: "" }', 'state.dir: must not be empty'],
+    ['queue: { url: nonsense }', 'queue.url: must be embedded, or begin with redis://, rediss:// or postgres://'],
+    [
+      'queue: { url: "redis://127.0.0.1:99999" }',
+      expect.stringMatching(/^queue\.url: is no URL: look at host and port/),
+    ],
   ])('of the wrong kind is refused by its path: %s', async (line, problem) => {
     expect(await problemsOf(withConnection(line))).toEqual([problem]);
   });
