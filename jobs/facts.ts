@@ -1,4 +1,4 @@
-import type { Outcome, RunKind, Trigger } from '../src/contract/run.ts';
+import type { Outcome, Run, RunKind, Trigger } from '../src/contract/run.ts';
 import type { Store } from './store/store.ts';
 
 /** The last run of a connection that a worker made. Times are RFC 3339. */
@@ -18,6 +18,8 @@ export interface RunFact {
   /** Where the ledger is that the run used. */
   readonly host: string;
   readonly ledger: string;
+  /** The run itself: the result of its job, also where the job's own life ended before it could say so. */
+  readonly run: Run;
 }
 
 /** The last time that a schedule was due and dealt with. */
@@ -34,8 +36,8 @@ export interface AlertFact {
   readonly state: 'ok' | 'failed' | 'refused';
   readonly stale: boolean;
   readonly since: string;
-  /** What has yet to be handed to the queue of alerts; null when it was. */
-  readonly pending: object | null;
+  /** What the webhook has yet to take, oldest first. */
+  readonly pending: readonly object[];
 }
 
 /** Facts of one connection each, as they are used here; the store keeps them as text. */

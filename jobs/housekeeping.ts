@@ -1,5 +1,5 @@
 import { CronJob } from 'cron';
-import { handOverForgotten } from './alerts.ts';
+import { sendForgotten } from './alerts.ts';
 import { tidy } from './retention.ts';
 import { keepSchedules } from './schedules.ts';
 import { checkFreshness } from './stale.ts';
@@ -8,7 +8,7 @@ import type { Workshop } from './workshop.ts';
 /** What a process does for itself, and when (cron, seconds first; UTC). */
 const CHORES = [
   { name: 'freshness', at: '*/5 * * * * *', work: checkFreshness },
-  { name: 'alerts', at: '15,45 * * * * *', work: handOverForgotten },
+  { name: 'alerts', at: '15,45 * * * * *', work: sendForgotten },
   { name: 'schedules', at: '*/30 * * * * *', work: keepSchedules },
   { name: 'retention', at: '0 17 * * * *', work: tidy },
 ] as const;

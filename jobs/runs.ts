@@ -22,9 +22,6 @@ const SHORTEST_PARK_MS = 60_000;
 /** Why a job has nothing to do; null when it has. */
 async function needless(shop: Workshop, job: RunJob, last: RunFact | null): Promise<string | null> {
   const { connection, trigger, scheduled_at } = job.data;
-  // The process ended, or slept, between the end of the run and the end of its job.
-  if (last?.job_id === job.id && (last?.outcome === 'ok' || last?.outcome === 'refused'))
-    return 'its run had ended already';
   if (trigger !== 'schedule') return null;
   if (shop.config.connections.get(connection)?.schedule === undefined) return 'it has no schedule any more';
   if (await shop.facts.paused(connection)) return 'paused';
@@ -32,6 +29,12 @@ async function needless(shop: Workshop, job: RunJob, last: RunFact | null): Prom
   return covers && scheduled_at !== null && last.started_at >= scheduled_at
     ? 'a run that began later did its work'
     : null;
+}
+
+/** The run that this job has made already: its process ended, slept or lost the queue between the end of the run and that of the job. */
+function madeBefore(job: RunJob, last: RunFact | null): Run | null {
+  if (last === null || last.job_id !== job.id) return null;
+  return last.outcome === 'ok' || last.outcome === 'refused' ? last.run : null;
 }
 
 async function remember(shop: Workshop, job: RunJob, run: Run, last: RunFact | null): Promise<RunFact> {
@@ -50,6 +53,7 @@ async function remember(shop: Workshop, job: RunJob, run: Run, last: RunFact | n
     schedule_at: trigger === 'schedule' ? started_at : (last?.schedule_at ?? null),
     host: shop.tools.host,
     ledger: ledgerFile(shop.config.state.dir, run.connection),
+    run,
   };
   await shop.facts.setRun(run.connection, fact);
   return fact;
@@ -140,6 +144,8 @@ export async function handleRun(shop: Workshop, job: RunJob): Promise<RunResult>
   if (connection === undefined)
     throw new UnrecoverableError(`no connection is called ${name}; it was there when the run was asked for`);
   const last = await shop.facts.run(name);
+  const made = madeBefore(job, last);
+  if (made !== null) return { run: made };
   const why = await needless(shop, job, last);
   if (why === null) return runNow(shop, job, connection, last);
   shop.tools.log.info({ connection: name, reason: why }, 'run skipped');

@@ -45,9 +45,9 @@ export interface Tools {
   now(): number;
 }
 
-/** An alert on its way. */
+/** A job of the queue `alerts`: the webhook has yet to take something of this connection. */
 export interface AlertData {
-  readonly body: object;
+  readonly connection: string;
 }
 
 /** Everything that the jobs of one worker work with. */

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { sendForgotten } from '../../jobs/alerts.ts';
 import { deskOf } from '../../jobs/desk.ts';
 import type { RunData } from '../../jobs/requests.ts';
 import { checkFreshness } from '../../jobs/stale.ts';
@@ -21,19 +22,23 @@ interface Webhook {
   readonly url: string;
   readonly received: Row[];
   readonly answers: number[];
+  /** What its next answers wait for. */
+  readonly holds: Promise<void>[];
   close(): void;
 }
 
 async function webhook(): Promise<Webhook> {
   const received: Row[] = [];
   const answers: number[] = [];
+  const holds: Promise<void>[] = [];
   const server: Server = createServer((request, response) => {
     let text = '';
     request.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
     });
-    request.on('end', () => {
+    request.on('end', async () => {
       received.push(JSON.parse(text) as Row);
+      await holds.shift();
       response.writeHead(answers.shift() ?? 200).end();
     });
   });
@@ -44,7 +49,7 @@ async function webhook(): Promise<Webhook> {
     server.close();
     server.closeAllConnections();
   };
-  return { url: `http://127.0.0.1:${port}/hooks/secret-of-the-hook`, received, answers, close };
+  return { url: `http://127.0.0.1:${port}/hooks/secret-of-the-hook`, received, answers, holds, close };
 }
 
 const open: { close(): unknown }[] = [];
@@ -146,6 +151,60 @@ describe('alerts', () => {
       completed: 0,
     });
     expect(hook.received).toHaveLength(3);
+  });
+
+  test('arrive in the order of what happened, also where the first was not taken at once', async () => {
+    const { hook, api, home } = await scene();
+    hook.answers.push(500, 500);
+    const fault = api.faults.add({ when: { path: '/me' }, answer: { kind: 'status', status: 401 }, times: 1 });
+    const worker = await begin(home);
+    await runOnce(worker);
+    await eventually(() => hook.received.length === 1, 'the webhook is asked');
+    expect(fault.fired()).toBe(1);
+    await runOnce(worker);
+    await eventually(() => hook.received.length >= 4, 'both are taken');
+    expect(hook.received.map(({ id }) => id)).toEqual([
+      'support:failed',
+      'support:failed',
+      'support:failed',
+      'support:recovered',
+    ]);
+  });
+
+  test('that the webhook was taking when the worker was told to stop are not sent again', async () => {
+    const { hook, api, home } = await scene();
+    const answer = Promise.withResolvers<void>();
+    hook.holds.push(answer.promise);
+    api.faults.add({ when: { path: '/me' }, answer: { kind: 'status', status: 401 }, times: Number.POSITIVE_INFINITY });
+    const first = await begin(home);
+    await runOnce(first);
+    await eventually(() => hook.received.length > 0, 'the webhook is asked');
+    open.pop();
+    const stopped = first.stop();
+    answer.resolve();
+    expect(await stopped).toBe(true);
+    const second = await begin(home);
+    await runOnce(second);
+    await sendForgotten({ ...second.shop, tools: { ...second.shop.tools, now: () => Date.now() + 60_000 } });
+    expect(await second.shop.alerts.getJobCounts('active', 'waiting', 'delayed')).toEqual({
+      active: 0,
+      waiting: 0,
+      delayed: 0,
+    });
+    expect(hook.received).toHaveLength(1);
+  });
+
+  test('are sent by who finds them, where their worker died before they were on their way', async () => {
+    const { hook, api, home } = await scene();
+    api.faults.add({ when: { path: '/me' }, answer: { kind: 'status', status: 401 }, times: Number.POSITIVE_INFINITY });
+    const worker = await begin(home);
+    await worker.shop.alerts.pause();
+    await runOnce(worker);
+    await worker.shop.alerts.obliterate({ force: true });
+    await worker.shop.alerts.resume();
+    await sendForgotten({ ...worker.shop, tools: { ...worker.shop.tools, now: () => Date.now() + 60_000 } });
+    await eventually(() => hook.received.length > 0, 'the webhook hears of it');
+    expect(hook.received).toMatchObject([{ id: 'support:failed' }]);
   });
 
   test('tell of a connection without an ok run for too many intervals, once, and not of a paused one', async () => {

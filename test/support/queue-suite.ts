@@ -5,6 +5,7 @@ import { deskOf } from '../../jobs/desk.ts';
 import type { Backend } from '../../jobs/queue/backend.ts';
 import { openBackend } from '../../jobs/queue/open-backend.ts';
 import type { RunData } from '../../jobs/requests.ts';
+import { handleRun } from '../../jobs/runs.ts';
 import { keepSchedules } from '../../jobs/schedules.ts';
 import type { PylonApi } from '../../src/demo/pylon/server.ts';
 import { expectTable, type Home, smallPages } from './cli.ts';
@@ -93,6 +94,18 @@ export function queueContract({ name, url }: QueueDriver): void {
       });
       expect(JSON.stringify(await worker.shop.runs.getJob(id))).not.toContain(api.token);
       await expectTable(made);
+    });
+
+    test('a job that is done a second time has the run that it made as its result, and makes no other', async () => {
+      const api = await start({ users: 30, seed: 1 });
+      const worker = await begin(await configOfHome(home(api)));
+      const { shop } = worker;
+      const id = await deskOf(shop.runs).enqueue(asked);
+      await eventually(async () => (await deskOf(shop.runs).look(id))?.state === 'completed', 'the job is completed');
+      const job = await shop.runs.getJob(id);
+      if (job === undefined) throw new Error('a completed job is kept');
+      expect(await handleRun(shop, job)).toEqual(job.returnvalue);
+      expect(ran(worker)).toHaveLength(1);
     });
 
     test('a tick comes to nothing while a run of the connection waits, and while it runs', async () => {
