@@ -114,6 +114,14 @@ async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   }
 }
 
+/** Closes everything that a worker has open; waits for what is under way. */
+async function closeAll(shop: Workshop, workers: readonly { close(): Promise<void> }[]): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.close()));
+  await Promise.all([shop.ticks, shop.runs, shop.alerts].map((queue) => queue.close()));
+  await shop.backend.store.close();
+  await shop.backend.close();
+}
+
 /** Opens the queue, brings its schedules up to the configuration and begins to work. */
 export async function startWorker(config: Config, tools: Tools): Promise<RunningWorker> {
   const backend = await openBackend(config, {
@@ -123,20 +131,24 @@ export async function startWorker(config: Config, tools: Tools): Promise<Running
   });
   const stopping = new AbortController();
   const { shop, close } = makeShop(config, backend, tools, stopping.signal);
-  const queues = [shop.ticks, shop.runs, shop.alerts];
   const workers = makeWorkers(shop);
-  watch(shop, [...queues, ...workers]);
-  await keepSchedules(shop);
+  watch(shop, [shop.ticks, shop.runs, shop.alerts, ...workers]);
+  try {
+    await keepSchedules(shop);
+  } catch (error) {
+    stopping.abort();
+    await within(STOP_MS, closeAll(shop, workers));
+    close();
+    throw error;
+  }
   const endChores = startHousekeeping(shop);
   // A loop that ends by itself would leave a worker that does nothing.
   const running = workers.map((worker) => worker.run().catch((error: Error) => tools.fatal(error)));
   const end = async (): Promise<void> => {
     await Promise.all([endChores(), ...workers.map((worker) => worker.close())]);
     await Promise.all(running);
-    await Promise.all(queues.map((queue) => queue.close()));
     close();
-    await backend.store.close();
-    await backend.close();
+    await closeAll(shop, workers);
   };
   return {
     shop,

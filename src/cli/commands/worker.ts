@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { format } from 'node:util';
 import type { Command } from 'commander';
 import type { Config } from '../../../config/types.ts';
 import { isEmbedded } from '../../../jobs/store/open.ts';
@@ -26,6 +27,18 @@ function endOn(secrets: (text: string) => string, verbose: boolean): (error: unk
     if (verbose && error instanceof Error) process.stderr.write(`${secrets(error.stack ?? '')}\n`);
     process.exit(1);
   };
+}
+
+/** What libraries print becomes a line of the log, as everything else is; the same words again and again are one. */
+function hearLibraries(log: Tools['log'], secrets: Tools['secrets']): void {
+  let last = '';
+  const say = (...words: unknown[]): void => {
+    const text = secrets(format(...words));
+    if (text !== last) log.warn({}, text);
+    last = text;
+  };
+  console.warn = say;
+  console.error = say;
 }
 
 /** What a worker process of this configuration works with. */
@@ -62,6 +75,19 @@ async function openHttp(config: Config, worker: RunningWorker): Promise<Listenin
   };
 }
 
+/** Starts the worker and its HTTP side. Where one of them cannot be, nothing is left that would keep the process from its end. */
+async function begun(config: Config, tools: Tools): Promise<{ running: RunningWorker; http: Listening | null }> {
+  let running: RunningWorker | null = null;
+  try {
+    running = await startWorker(config, tools);
+    return { running, http: await openHttp(config, running) };
+  } catch (error) {
+    await running?.stop();
+    setTimeout(() => process.exit(), LINGER_MS).unref();
+    throw error;
+  }
+}
+
 function aborted(stop: Stop): Promise<void> {
   return new Promise((resolve) => {
     if (stop.signal.aborted) resolve();
@@ -79,9 +105,9 @@ export async function worker(_options: object, command: Command): Promise<number
   process.on('unhandledRejection', fatal);
   makeFolder(config.state.dir);
   const log = logger(globals);
+  hearLibraries(log, secrets);
   const stop = stopOnSignals();
-  const running = await startWorker(config, toolsOf(config, log, fatal, secrets));
-  const http = await openHttp(config, running);
+  const { running, http } = await begun(config, toolsOf(config, log, fatal, secrets));
   const { backend } = running.shop;
   log.info(
     {

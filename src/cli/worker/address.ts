@@ -66,6 +66,12 @@ export function findWorker(folder: string): { readonly address: Address; readonl
   const text = read(addressFile(folder));
   const token = read(tokenFile(folder));
   if (text === null || token === null) return null;
-  // Written by `writeAddress`.
-  return { address: JSON.parse(text) as Address, token };
+  try {
+    // Written by `writeAddress`.
+    return { address: JSON.parse(text) as Address, token };
+  } catch (error) {
+    // What a power cut left of it.
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
