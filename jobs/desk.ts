@@ -1,5 +1,8 @@
 import type { Config } from '../config/types.ts';
+import { RollcallError } from '../src/errors.ts';
+import { explained } from '../src/journal/explained.ts';
 import type { AnyQueue } from './queue/backend.ts';
+import { unreachable } from './queue/link.ts';
 import { openBackend } from './queue/open-backend.ts';
 import type { RunData, RunProgress, RunResult } from './requests.ts';
 import { ATTEMPTS } from './retrying.ts';
@@ -49,6 +52,11 @@ export function deskOf(runs: AnyQueue<RunData, RunResult>): Omit<Desk, 'close'> 
   };
 }
 
+/** The same, whose errors say which queue does not answer. */
+function toldApart(desk: Omit<Desk, 'close'>, url: string): Omit<Desk, 'close'> {
+  return explained(desk, (error) => (error instanceof RollcallError ? error : unreachable(url, error)));
+}
+
 /** How long a command waits for the queue, in ms. */
 const PATIENCE_MS = 5000;
 
@@ -56,10 +64,12 @@ const PATIENCE_MS = 5000;
 export async function openDesk(config: Config): Promise<Desk> {
   const backend = await openBackend(config, { ms: PATIENCE_MS, warn: () => undefined, fatal: () => undefined });
   const runs = backend.queue<RunData, RunResult>('runs');
+  // What is asked says what went wrong; a client without a listener would print it as well.
+  runs.on('error', () => undefined);
   const close = async (): Promise<void> => {
     await runs.close();
     await backend.store.close();
     await backend.close();
   };
-  return { ...deskOf(runs), close };
+  return { ...toldApart(deskOf(runs), config.queue.url), close };
 }

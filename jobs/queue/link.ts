@@ -16,32 +16,49 @@ const words = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error);
 };
 
-const REFUSED = /WRONGPASS|NOAUTH|NOPERM|invalid password|password authentication failed|no pg_hba.conf entry/i;
+const REFUSED =
+  /WRONGPASS|NOAUTH|NOPERM|invalid password|password authentication failed|no pg_hba.conf entry|(role|database) ".*" does not exist/i;
 
 /** True where the store is there and does not let us in: waiting does not help. */
 export function isRefusal(error: unknown): boolean {
   return REFUSED.test(words(error));
 }
 
+const STEP = 'open the queue';
+
 /** The error of a store that cannot be used. */
 export function unreachable(url: string, error: unknown): RollcallError {
+  if (error instanceof RollcallError) return error;
   const place = placeOf(url);
+  const facts = { step: STEP, cause: error };
   if (isRefusal(error)) {
     return new RollcallError(
-      'auth',
-      `the queue at ${place} does not let us in (${words(error)}): check the user and password of queue.url`,
-      {
-        step: 'open the queue',
-        cause: error,
-      },
+      'config',
+      `the queue at ${place} does not let us in (${words(error)}): check the user, the password and the database of queue.url`,
+      facts,
+    );
+  }
+  if (/permission denied/i.test(words(error))) {
+    return new RollcallError(
+      'permission',
+      `the user of queue.url lacks a right at ${place} (${words(error)}): let it create schemas in this database ` +
+        '(grant create on database … to …)',
+      facts,
     );
   }
   return new RollcallError(
     'transient',
     `cannot reach the queue at ${place} (${words(error)}): start it, or set queue.url`,
-    {
-      step: 'open the queue',
-      cause: error,
-    },
+    facts,
+  );
+}
+
+/** The error of a store that is there and does not do what it is asked: its memory or disk is full, say. */
+export function ill(url: string, error: unknown): RollcallError {
+  if (error instanceof RollcallError) return error;
+  return new RollcallError(
+    'transient',
+    `the queue at ${placeOf(url)} did not do what it was asked (${words(error)}): look after its memory and disk`,
+    { step: 'queue', cause: error },
   );
 }

@@ -12,12 +12,13 @@ import {
 import type { Config } from '../../config/types.ts';
 import { RollcallError } from '../../src/errors.ts';
 import { makeFolder } from '../../src/journal/database.ts';
+import { explained } from '../../src/journal/explained.ts';
 import { lockFile } from '../../src/journal/lease.ts';
 import { fileStore } from '../store/file-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Backend } from './backend.ts';
 import { embeddedPool } from './embedded-pool.ts';
-import { placeOf, unreachable } from './link.ts';
+import { ill, placeOf, unreachable } from './link.ts';
 import { linkPostgres, QUEUE_SCHEMA } from './postgres-link.ts';
 import { linkRedis } from './redis-link.ts';
 
@@ -108,13 +109,19 @@ async function migrate(pool: { connect(): Promise<Migrating & { release(): void 
 const postgresFactory = createPostgresBackend as BackendFactory<IQueueBackend, unknown>;
 const redisFactory = createRedisBackend as unknown as BackendFactory<IQueueBackend, unknown>;
 
-async function redis(url: string, prefix: string, ms: number): Promise<Link> {
+/** The same store, whose errors say which queue is ill; what it could not do is tried again. */
+function explainedStore(store: Store, url: string): Store {
+  const explain = (error: unknown): Error => ill(url, error);
+  return { ...explained(store, explain), budget: explained(store.budget, explain) };
+}
+
+async function redis(url: string, prefix: string, { ms, warn }: Opening): Promise<Link> {
   const { redisStore } = await import('../store/redis-store.ts');
-  const client = await linkRedis(url, ms);
+  const client = await linkRedis(url, ms, warn);
   return {
     kind: 'redis',
     place: placeOf(url),
-    store: redisStore(client, prefix),
+    store: explainedStore(redisStore(client, prefix), url),
     connection: client,
     factory: redisFactory,
     tidy: nothing,
@@ -122,12 +129,12 @@ async function redis(url: string, prefix: string, ms: number): Promise<Link> {
   };
 }
 
-async function postgres(url: string, prefix: string, ms: number): Promise<Link> {
+async function postgres(url: string, prefix: string, { ms }: Opening): Promise<Link> {
   const { postgresStore } = await import('../store/postgres-store.ts');
   const pool = await linkPostgres(url, ms);
   try {
     await migrate(pool);
-    const store = await postgresStore(pool, prefix);
+    const store = explainedStore(await postgresStore(pool, prefix), url);
     return {
       kind: 'postgres',
       place: placeOf(url),
@@ -226,5 +233,5 @@ async function embedded(config: Config, { warn, fatal }: Opening): Promise<Link>
 export async function openBackend(config: Config, opening: Opening): Promise<Backend> {
   const { url, prefix } = config.queue;
   if (url === 'embedded') return backendOf(await embedded(config, opening), prefix);
-  return backendOf(await (url.startsWith('redis') ? redis : postgres)(url, prefix, opening.ms), prefix);
+  return backendOf(await (url.startsWith('redis') ? redis : postgres)(url, prefix, opening), prefix);
 }

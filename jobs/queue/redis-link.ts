@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { isRefusal, unreachable } from './link.ts';
+import { RollcallError } from '../../src/errors.ts';
+import { isRefusal, placeOf, unreachable } from './link.ts';
 
 /** Commands wait for as long as the server is away, and are sent when it is back. */
 const PATIENT = {
   maxRetriesPerRequest: null,
   connectTimeout: 5000,
   retryStrategy: (times: number) => Math.min(2000, 100 * times),
+  // A server that gave its place to another one in mid-work: under its name the new one is found, and asked again.
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
 } satisfies RedisOptions;
 
 /** Waits until the server has taken us in; throws what went wrong last when the time is over. */
@@ -45,13 +48,44 @@ function clusterOf(url: string): Cluster {
   });
 }
 
+/** What a server says of itself that a queue must know; a read-only one is refused. */
+function heed(info: string, url: string, warn: (message: string) => void): void {
+  const place = placeOf(url);
+  if (/^role:slave/m.test(info)) {
+    throw new RollcallError('config', `${place} is a read-only replica: set queue.url to the server that it follows`, {
+      step: 'open the queue',
+    });
+  }
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+  if (policy === 'noeviction') return;
+  warn(
+    `the queue at ${place} forgets jobs and schedules when its memory is full (maxmemory-policy ${policy}): set maxmemory-policy noeviction there`,
+  );
+}
+
 /** Connects to Redis or Valkey; a node of a cluster brings the cluster. Gives up after so many ms. */
-export async function linkRedis(url: string, ms: number): Promise<Redis | Cluster> {
+export async function linkRedis(
+  url: string,
+  ms: number,
+  warn: (message: string) => void = () => undefined,
+): Promise<Redis | Cluster> {
   const client = new Redis(url, { ...PATIENT, lazyConnect: true });
   await connected(client, url, ms);
   // A client without a listener turns a lost connection into an unhandled error; who works with it asks it how it is.
   client.on('error', () => undefined);
-  if (!/cluster_enabled:1/.test(String(await client.call('info', 'cluster')))) return client;
+  const info = await client.info().catch((error: unknown) => {
+    client.disconnect();
+    throw unreachable(url, error);
+  });
+  if (!/^cluster_enabled:1/m.test(info)) {
+    try {
+      heed(info, url, warn);
+      return client;
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
+  }
   client.disconnect();
   const cluster = clusterOf(url);
   cluster.on('error', () => undefined);
