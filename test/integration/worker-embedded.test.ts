@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -113,7 +113,7 @@ describe('handing over runs', () => {
     const home = workerHome(api);
     const worker = await startWorkerIn(home);
     const done = await home.run(['enqueue', 'support', '--wait', '--json']);
-    expect(done.code, done.stderr).toBe(0);
+    expect(done.code, `${done.stderr}${done.stdout}`).toBe(0);
     expect(json<RunLine>(done.stdout)).toMatchObject({
       connection: 'support',
       kind: 'sync',
@@ -143,6 +143,42 @@ describe('handing over runs', () => {
     expect(api.log.length).toBe(1);
     await stopWorker(worker);
     expectNoSecret(home, 'wrong-token-of-somebody', [await worker.ended]);
+  });
+
+  test('--wait outlives the worker, and tells how the run ended that the next one went on with', async () => {
+    const api = await start({ users: 1150, seed: 4 });
+    slowPages(api, 120);
+    const home = workerHome(api);
+    const first = await startWorkerIn(home);
+    const waiting = home.start(['enqueue', 'support', '--wait', '--json']);
+    await until(() => pagesAsked(api).length >= 3, 'the third page is asked for');
+    await stopWorker(first, 'SIGKILL');
+    const second = await startWorkerIn(home);
+    const { code, stdout, stderr } = await waiting.ended;
+    expect(code, stderr).toBe(0);
+    expect(json<RunLine>(stdout)).toMatchObject({ outcome: 'ok', seen: 1150 });
+    await stopWorker(second);
+  });
+
+  test('with worker.http false it names the setting, with exit 2', async () => {
+    const home = workerHome(await start({ users: 10 }), { general: ['worker: { http: false }'] });
+    const { code, stderr } = await home.run(['enqueue', 'support']);
+    expect(code).toBe(2);
+    expectOneLine(stderr);
+    expect(stderr).toContain('worker.http is false');
+  });
+
+  test('the worker of another folder, at the port of one that was killed, is not taken for it', async () => {
+    const api = await start({ users: 10, seed: 1 });
+    const home = workerHome(api);
+    const other = await startWorkerIn(workerHome(api));
+    mkdirSync(home.state, { recursive: true });
+    writeFileSync(join(home.state, 'worker.json'), JSON.stringify({ pid: 1, url: other.http, since: '' }));
+    writeFileSync(join(home.state, 'worker.token'), 'x'.repeat(40));
+    const { code, stderr } = await home.run(['enqueue', 'support']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('no worker is running');
+    await stopWorker(other);
   });
 
   test('without a worker it says so and what to do', async () => {
@@ -221,6 +257,15 @@ describe('the HTTP side', () => {
     expect(metrics).toContain('rollcall_queue_jobs{state="completed"} 1');
     expect(metrics).toContain('rollcall_batch_seconds_count 1');
     await stopWorker(worker);
+  });
+
+  test('at an address that is not of this machine ends the worker with exit 2', async () => {
+    const home = workerHome(await start({ users: 10 }), {
+      general: ['worker: { http: { host: 192.0.2.7, port: 9464 } }'],
+    });
+    const { code, stderr } = await home.run(['worker']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('cannot listen on 192.0.2.7:9464');
   });
 
   test('takes a free port where its own is taken, and can be turned off', async () => {

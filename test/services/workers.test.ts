@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { begun } from '../support/begun.ts';
 import { json, pagesAsked, type Row, until } from '../support/cli.ts';
@@ -82,6 +84,9 @@ describe.each([
     await redis.kill();
     await eventually(async () => (await ready()) === 503, 'the worker says that it is not ready');
     expect((await fetch(`${worker.http}/healthz`)).status).toBe(200);
+    const headers = { authorization: `Bearer ${readFileSync(join(home.state, 'worker.token'), 'utf8').trim()}` };
+    const body = JSON.stringify({ connection: 'support', kind: 'backfill' });
+    expect((await fetch(`${worker.http}/runs`, { method: 'POST', headers, body })).status).toBe(503);
     await redis.start();
     await eventually(async () => (await ready()) === 200, 'the worker is ready again');
     await eventually(() => endedOk(worker), 'the run ends');
@@ -127,6 +132,38 @@ describe('a queue that cannot be had', () => {
     expect(status.stderr).toContain(words);
   });
 
+  test('a Redis that forgets when its memory is full is named once, with what to set', async () => {
+    const redis = await begun(() => startRedis(['--maxmemory-policy', 'allkeys-lru']));
+    const worker = await startWorkerIn(workerHome(await start({ users: 5 }), { queue: redis.url }));
+    const warned = worker.log().filter(({ msg }) => msg.includes('set maxmemory-policy noeviction'));
+    expect(warned).toMatchObject([{ level: 'warn' }]);
+    expect(await stopWorker(worker)).toBe(143);
+    for (const line of worker.stderr().split('\n'))
+      if (line !== '' && !line.startsWith('stopping')) expect(line).toMatch(/^\{/);
+  });
+
+  test('a Redis that follows another one is refused, with exit 2', async () => {
+    const redis = await begun(() => startRedis());
+    const client = new Redis(redis.port, '127.0.0.1');
+    await client.call('replicaof', '127.0.0.1', '1');
+    client.disconnect();
+    const ended = await workerHome(await start({ users: 5 }), { queue: redis.url }).run(['worker']);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain('is a read-only replica');
+  });
+
+  test('a Postgres user who may not make schemas is told which right is missing', async () => {
+    const { url } = await begun(startPostgres);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query('create role guest login; create database guests');
+    await client.end();
+    const theirs = url.replace('rollcall@', 'guest@').replace(/postgres$/, 'guests');
+    const ended = await workerHome(await start({ users: 5 }), { queue: theirs }).run(['worker']);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('grant create on database');
+  });
+
   test('a wrong password is named, and never shown', async () => {
     const redis = await begun(() => startRedis());
     const client = new Redis(redis.port, '127.0.0.1');
@@ -136,7 +173,7 @@ describe('a queue that cannot be had', () => {
       queue: `redis://:\${QUEUE_PASSWORD}@127.0.0.1:${redis.port}`,
     });
     const ended = await home.run(['worker'], { env: { QUEUE_PASSWORD: 'wrong-password' } });
-    expect(ended.code).toBe(1);
+    expect(ended.code).toBe(2);
     expect(ended.stderr).toContain('does not let us in');
     expect(ended.stderr).not.toContain('wrong-password');
   });

@@ -42,10 +42,38 @@ function asked(connection: string, options: Options): RunData {
   return { ...common, kind: backfill ? 'backfill' : 'sync' };
 }
 
+/** How long whoever waits puts up with nobody to ask, in ms: a worker that ended is started again, and goes on with the run. */
+const AWAY_MS = 120_000;
+
+/** Where a run stands; `away` while there is nobody to ask. */
+type Sight = Handed | null | 'away';
+
+/** Looks at a job. Nobody to ask is no end of it, unless that lasts: `since` is when somebody was last there. */
+async function sight(desk: Desk, job_id: string, since: number): Promise<Sight> {
+  try {
+    return await desk.look(job_id);
+  } catch (error) {
+    if (!(error instanceof RollcallError) || !error.retryable) throw error;
+    if (performance.now() - since < AWAY_MS) return 'away';
+    throw new RollcallError(
+      'transient',
+      `${error.message}. The run stays in the queue as job ${job_id}; what became of it is told by rollcall runs`,
+      { step: 'enqueue', cause: error },
+    );
+  }
+}
+
 /** Waits for the end of a run that was handed over. */
-async function ended(desk: Desk, job_id: string, stop: Stop, tell: (job: Handed) => void): Promise<Handed> {
+async function ended(desk: Desk, job_id: string, stop: Stop, tell: (state: string) => void): Promise<Handed> {
+  let since = performance.now();
   for (;;) {
-    const job = await desk.look(job_id);
+    const job = await sight(desk, job_id, since);
+    if (job === 'away') {
+      tell('out of sight: there is nobody to ask');
+      await sleep(POLL_MS, undefined, { signal: stop.signal });
+      continue;
+    }
+    since = performance.now();
     if (job === null)
       throw new RollcallError(
         'transient',
@@ -53,7 +81,7 @@ async function ended(desk: Desk, job_id: string, stop: Stop, tell: (job: Handed)
         { step: 'enqueue' },
       );
     if (job.state === 'completed' || job.state === 'failed') return job;
-    tell(job);
+    tell(job.state);
     await sleep(POLL_MS, undefined, { signal: stop.signal });
   }
 }
@@ -90,7 +118,7 @@ export async function enqueue(name: string, options: Options, command: Command):
     }
     const seen = view(name, globals);
     let told = '';
-    const job = await ended(desk, job_id, stop, ({ state }) => {
+    const job = await ended(desk, job_id, stop, (state) => {
       if (state !== told) seen.note(`job ${state}`, { connection: name, job_id });
       told = state;
     }).finally(() => seen.done());

@@ -32,6 +32,7 @@ function runData(body: unknown): RunData {
   const chosen = Number(asked.ids !== undefined) + Number(asked.emails !== undefined);
   if (asked.kind === 'resync' && chosen !== 1) throw refused('a resync needs ids or emails, one of the two');
   if (asked.kind !== 'resync' && chosen > 0) throw refused('ids and emails are for a resync');
+  if (asked.kind === 'resync' && asked.allow_deletes) throw refused('allow_deletes is for a complete scan');
   return { ...asked, trigger: 'enqueue', scheduled_at: null };
 }
 
@@ -42,8 +43,20 @@ export function routesOf(worker: RunningWorker): Route[] {
   const { shop } = worker;
   const { config, facts, tools, metrics } = shop;
   const desk: Omit<Desk, 'close'> = deskOf(shop.runs);
+  // What waits for a queue that is away would be done long after whoever asked has gone.
+  const present = async (): Promise<void> => {
+    if (await worker.ready()) return;
+    throw new RollcallError(
+      'transient',
+      `the queue at ${shop.backend.place} is away: ask again when /readyz says ready`,
+      {
+        step: 'http',
+      },
+    );
+  };
   const pausing = async (body: unknown, paused: boolean): Promise<Reply> => {
     const { name } = connectionOf(config, checked(named, body).connection);
+    await present();
     await facts.setPaused(name, paused ? new Date(tools.now()).toISOString() : null);
     tools.log.info({ connection: name }, paused ? 'paused' : 'resumed');
     return json(200, { connection: name, paused });
@@ -63,13 +76,21 @@ export function routesOf(worker: RunningWorker): Route[] {
       open: 'this-host',
       answer: async () => ({ status: 200, body: await metrics.registry.metrics(), type: metrics.registry.contentType }),
     },
-    { method: 'GET', path: '/schedules', answer: async () => json(200, await schedulesOf(config, facts)) },
+    {
+      method: 'GET',
+      path: '/schedules',
+      answer: async () => {
+        await present();
+        return json(200, await schedulesOf(config, facts));
+      },
+    },
     {
       method: 'POST',
       path: '/runs',
       answer: async ({ body }) => {
         const data = runData(body);
         connectionOf(config, data.connection);
+        await present();
         return json(202, { job_id: await desk.enqueue(data), connection: data.connection, kind: data.kind });
       },
     },
@@ -77,6 +98,7 @@ export function routesOf(worker: RunningWorker): Route[] {
       method: 'GET',
       path: '/runs/',
       answer: async ({ rest }) => {
+        await present();
         const found = await desk.look(rest);
         return found === null ? json(404, { error: { kind: 'config', message: `no job ${rest}` } }) : json(200, found);
       },
