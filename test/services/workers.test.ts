@@ -156,7 +156,8 @@ describe('a queue that cannot be had', () => {
     const { url } = await begun(startPostgres);
     const client = new pg.Client({ connectionString: url });
     await client.connect();
-    await client.query('create role guest login; create database guests');
+    await client.query('create role guest login');
+    await client.query('create database guests');
     await client.end();
     const theirs = url.replace('rollcall@', 'guest@').replace(/postgres$/, 'guests');
     const ended = await workerHome(await start({ users: 5 }), { queue: theirs }).run(['worker']);
