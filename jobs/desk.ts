@@ -1,12 +1,12 @@
 import type { Config } from '../config/types.ts';
-import { RollcallError } from '../src/errors.ts';
 import { explained } from '../src/journal/explained.ts';
 import type { AnyQueue } from './queue/backend.ts';
-import { unreachable } from './queue/link.ts';
+import { ill, unreachable } from './queue/link.ts';
 import { openBackend } from './queue/open-backend.ts';
 import type { RunData, RunProgress, RunResult } from './requests.ts';
 import { ATTEMPTS } from './retrying.ts';
 import { newJobId, PRIORITY } from './schedules.ts';
+import { isAway } from './store/patient-pool.ts';
 
 /** A run that was handed over, as its queue knows it. */
 export interface Handed {
@@ -54,7 +54,7 @@ export function deskOf(runs: AnyQueue<RunData, RunResult>): Omit<Desk, 'close'> 
 
 /** The same, whose errors say which queue does not answer. */
 function toldApart(desk: Omit<Desk, 'close'>, url: string): Omit<Desk, 'close'> {
-  return explained(desk, (error) => (error instanceof RollcallError ? error : unreachable(url, error)));
+  return explained(desk, (error) => (isAway(error) ? unreachable(url, error) : ill(url, error)));
 }
 
 /** How long a command waits for the queue, in ms. */

@@ -8,7 +8,8 @@ const AWAY =
 /** How often a server that is away is asked again, in ms. */
 const AGAIN_MS = 500;
 
-function isAway(error: unknown): boolean {
+/** True for what is said where a server cannot be reached. */
+export function isAway(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(isAway);
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? String(error.code) : '';
