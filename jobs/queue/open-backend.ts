@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type BackendFactory,
@@ -205,7 +205,7 @@ async function openFiles(data: string, warn: Opening['warn']): Promise<Pool> {
 async function embedded(config: Config, { warn, fatal }: Opening): Promise<Link> {
   const folder = join(config.state.dir, 'queue');
   makeFolder(config.state.dir);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const unlock = lockFile({
     file: join(folder, 'queue.lock'),
     info: join(folder, 'queue.json'),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -104,6 +104,18 @@ describe('a worker with nothing but its state folder', () => {
     expect(stderr).toContain(`process ${worker.child.pid} on`);
     expect(stderr).toContain('is for one worker');
     await stopWorker(worker);
+  });
+});
+
+describe('a state folder that is not there to be used', () => {
+  test('ends the worker with exit 2 and names it', async () => {
+    const home = workerHome(await start({ users: 10 }));
+    rmSync(join(home.state, 'queue'), { recursive: true });
+    writeFileSync(join(home.state, 'queue'), '');
+    const { code, stderr } = await home.run(['worker']);
+    expect(code).toBe(2);
+    expectOneLine(stderr);
+    expect(stderr).toContain(`cannot make the folder ${join(home.state, 'queue')}`);
   });
 });
 

@@ -45,7 +45,11 @@ export function ownToken(folder: string): string {
   } catch (error) {
     // Another worker of this folder was first.
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return read(file) ?? token;
-    throw error;
+    throw new RollcallError(
+      'config',
+      `cannot write ${file}: ${error instanceof Error ? error.message : String(error)}; set state.dir to a folder that this user may write`,
+      { step: 'worker', cause: error },
+    );
   }
 }
 
