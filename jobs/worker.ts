@@ -19,7 +19,7 @@ import type { AlertData, Tools, Workshop } from './workshop.ts';
 /** How long a queue that does not answer at the start is waited for, in ms. */
 const PATIENCE_MS = 8000;
 /** What a page, a commit and a goodbye may take after a signal, in ms; what takes longer is abandoned. */
-const STOP_MS = 8000;
+const STOP_MS = 7000;
 
 /** A worker at work. */
 export interface RunningWorker {

@@ -1,7 +1,7 @@
 import type { Journal } from '../contract/journal.ts';
 import type { Run, Usage } from '../contract/run.ts';
 import type { Reader } from '../contract/source.ts';
-import { locate, RollcallError } from '../errors.ts';
+import { isAbort, locate, RollcallError } from '../errors.ts';
 import { writeRuns } from '../sql/runs.ts';
 import { applyBatch } from './apply.ts';
 import { recipeOf } from './fingerprint.ts';
@@ -204,7 +204,7 @@ async function finish(deps: Deps, progress: Progress, failure: unknown, used: Us
   try {
     await sendRuns(deps, journal, run.counts.batches > 0);
   } catch (error) {
-    const { message } = locate(error, deps.settings.name, 'sync_runs');
+    const message = isAbort(error) ? 'it was asked to stop' : locate(error, deps.settings.name, 'sync_runs').message;
     deps.observer.warn(`${deps.settings.name}: the run's row will be written with the next run: ${message}`);
   }
   return run;
