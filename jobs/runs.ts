@@ -86,7 +86,10 @@ interface Ended {
 /** What becomes of the job after its run: done, put away, handed to another worker, tried again, or failed for good. */
 async function settle(shop: Workshop, job: RunJob, { run, parkMs, leaseLost }: Ended): Promise<RunResult> {
   if (run.outcome === 'ok' || run.outcome === 'refused') return { run };
-  if (parkMs !== null) return park(shop, job, parkMs, 'rate-limit');
+  if (parkMs !== null) {
+    shop.metrics.waited(run.connection, 'rate-limit', Math.min(parkMs, LONGEST_PARK_MS));
+    return park(shop, job, parkMs, 'rate-limit');
+  }
   if (run.outcome === 'interrupted') {
     if (leaseLost) throw new UnrecoverableError(`${run.connection}: another worker took the connection over`);
     await job.moveToWait(job.token);
