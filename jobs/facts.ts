@@ -42,6 +42,9 @@ export interface AlertFact {
 
 /** Facts of one connection each, as they are used here; the store keeps them as text. */
 export interface Facts {
+  /** Names the schedules of the configuration that a worker was last started with; null where nothing is known. */
+  kept(): Promise<string | null>;
+  setKept(schedules: string): Promise<void>;
   paused(name: string): Promise<boolean>;
   setPaused(name: string, since: string | null): Promise<void>;
   allPaused(): Promise<ReadonlySet<string>>;
@@ -66,6 +69,8 @@ const parsedAll = <T>(texts: ReadonlyMap<string, string>): ReadonlyMap<string, T
 /** The facts in a store. */
 export function makeFacts(store: Pick<Store, 'all' | 'get' | 'put' | 'swap'>): Facts {
   return {
+    kept: () => store.get('kept', 'schedules'),
+    setKept: (schedules) => store.put('kept', 'schedules', schedules),
     paused: async (name) => (await store.get('paused', name)) !== null,
     setPaused: (name, since) => store.put('paused', name, since),
     allPaused: async () => new Set((await store.all('paused')).keys()),

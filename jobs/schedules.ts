@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Connection } from '../config/types.ts';
 import { unhurried } from './breathe.ts';
@@ -99,11 +99,25 @@ async function catchUp(shop: Workshop, connection: Scheduled, known: TickFact | 
   await startRun(shop, connection, missed);
 }
 
+/** Names what a configuration wants of the schedules, the same for all workers that have it. */
+function wantedBy(shop: Workshop): string {
+  const lines = scheduled(shop).map(({ name, schedule, timezone }) => `${name} ${schedule} ${timezone}`);
+  return createHash('sha256').update(lines.toSorted().join('\n')).digest('hex');
+}
+
+/** At the start of a worker: from now on its configuration decides, and not that of workers who were there before. */
+export async function beginSchedules(shop: Workshop): Promise<void> {
+  await shop.facts.setKept(wantedBy(shop));
+  await keepSchedules(shop);
+}
+
 /**
  * Makes the queue's schedulers equal to the configuration: added, changed and removed ones, and those whose next tick was
- * lost. Called at the start and now and then: a store that was emptied gets them back.
+ * lost. Done at the start and now and then: a store that was emptied gets them back. A worker that is still there with
+ * an older configuration leaves them alone.
  */
 export async function keepSchedules(shop: Workshop): Promise<void> {
+  if (((await shop.facts.kept()) ?? wantedBy(shop)) !== wantedBy(shop)) return;
   const { ticks, tools, facts } = shop;
   const wanted = new Map(scheduled(shop).map((connection) => [connection.name, connection]));
   const last = await facts.allTicks();

@@ -10,7 +10,7 @@ import { openBackend } from './queue/open-backend.ts';
 import type { RunData, RunResult, TickData } from './requests.ts';
 import { backoffMs } from './retrying.ts';
 import { handleRun } from './runs.ts';
-import { handleTick, keepSchedules } from './schedules.ts';
+import { beginSchedules, handleTick } from './schedules.ts';
 import { makeSessions } from './sessions.ts';
 import { freshness } from './stale.ts';
 import { sharedBudget } from './store/host-budget.ts';
@@ -134,7 +134,7 @@ export async function startWorker(config: Config, tools: Tools): Promise<Running
   const workers = makeWorkers(shop);
   watch(shop, [shop.ticks, shop.runs, shop.alerts, ...workers]);
   try {
-    await keepSchedules(shop);
+    await beginSchedules(shop);
   } catch (error) {
     stopping.abort();
     await within(STOP_MS, closeAll(shop, workers));

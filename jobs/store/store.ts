@@ -1,7 +1,7 @@
 import type { Budget } from '../../src/contract/budget.ts';
 
-/** Kinds of fact: who is paused, the last tick of a schedule, the last run, what was told of a connection. */
-export type FactKind = 'paused' | 'tick' | 'run' | 'alert';
+/** Kinds of fact: who is paused, the last tick of a schedule, the last run, what was told of a connection; and whose schedules are kept. */
+export type FactKind = 'paused' | 'tick' | 'run' | 'alert' | 'kept';
 
 /**
  * What workers share beside their jobs, on the queue's own store: request budgets, small facts by connection, and locks

@@ -6,7 +6,7 @@ import type { Backend } from '../../jobs/queue/backend.ts';
 import { openBackend } from '../../jobs/queue/open-backend.ts';
 import type { RunData } from '../../jobs/requests.ts';
 import { handleRun } from '../../jobs/runs.ts';
-import { keepSchedules } from '../../jobs/schedules.ts';
+import { beginSchedules, keepSchedules } from '../../jobs/schedules.ts';
 import type { PylonApi } from '../../src/demo/pylon/server.ts';
 import { expectTable, type Home, smallPages } from './cli.ts';
 import { start } from './pylon.ts';
@@ -159,6 +159,9 @@ export function queueContract({ name, url }: QueueDriver): void {
       await eventually(async () => (await desk.look(id))?.state === 'completed', 'the job goes on and ends');
       expect(ran(worker).map(({ outcome }) => outcome)).toEqual(['interrupted', 'ok']);
       expect(Number(ran(worker)[1]?.pages)).toBeLessThan(12);
+      expect(await worker.shop.metrics.registry.metrics()).toMatch(
+        /rollcall_wait_seconds_total\{connection="support",reason="rate-limit"\} 1[12]/,
+      );
       await expectTable(made);
     });
 
@@ -231,6 +234,21 @@ export function queueContract({ name, url }: QueueDriver): void {
           .toSorted(),
       ).toEqual(['other', 'support']);
       expect(await third.shop.ticks.getJobCounts('delayed', 'waiting')).toEqual({ delayed: 0, waiting: 0 });
+    });
+
+    test('are those of the worker that was started last, also while one with an older configuration is there', async () => {
+      const api = await start({ users: 5, seed: 1 });
+      const made = home(api, [YEARLY]);
+      const config = await configOfHome(made);
+      const worker = await begin(config);
+      const older = { ...worker.shop, config: { ...config, connections: new Map() } };
+      await keepSchedules(older);
+      expect(await worker.shop.ticks.getJobSchedulers()).toHaveLength(1);
+      await worker.shop.ticks.removeJobScheduler('support');
+      await keepSchedules(worker.shop);
+      expect(await worker.shop.ticks.getJobSchedulers()).toHaveLength(1);
+      await beginSchedules(older);
+      expect(await worker.shop.ticks.getJobSchedulers()).toEqual([]);
     });
 
     test('missed times give one run, and a new or changed schedule none', async () => {
