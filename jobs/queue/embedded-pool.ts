@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { extname } from 'node:path';
+import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { Answered, Asked } from './embedded-wire.ts';
 
@@ -55,7 +56,9 @@ async function startThread(folder: string): Promise<Thread> {
       else one?.reject(Object.assign(new Error(message.message), { code: message.code, detail: message.detail }));
     }
   });
-  worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
+  worker.on('error', (error) =>
+    fail(error instanceof Error ? error : new Error(inspect(error, { breakLength: Infinity }))),
+  );
   worker.on('exit', (status) => fail(new Error(`the thread of the embedded queue ended with ${status}`)));
   await ready.promise;
   return {

@@ -212,18 +212,21 @@ async function embedded(config: Config, { warn, fatal }: Opening): Promise<Link>
     subject: 'the embedded queue',
     taken: (who) => taken(folder, who),
   });
+  let store: Store | null = null;
   try {
+    // First, for what is wrong with it leaves nothing behind; Postgres is a thread that would have to be ended.
+    store = fileStore(config.state.dir, { warn });
     const pool = await openFiles(join(folder, 'pglite'), warn);
     pool.on('error', fatal);
     const close = async (): Promise<void> => {
       await pool.end();
       unlock();
     };
-    const store = fileStore(config.state.dir);
     // No server is there to do it by itself.
     const tidy = async (): Promise<void> => void (await pool.query('vacuum'));
     return { kind: 'embedded', place: folder, store, connection: pool, factory: postgresFactory, tidy, close };
   } catch (error) {
+    await store?.close();
     unlock();
     throw error;
   }

@@ -11,7 +11,7 @@ export const isEmbedded = (config: Config): boolean => config.queue.url === 'emb
 /** Opens the store of the configured queue alone, for a command that looks or pauses. Drivers are loaded when used. */
 export async function openStore(config: Config): Promise<Store> {
   const { url, prefix } = config.queue;
-  if (isEmbedded(config)) return fileStore(config.state.dir);
+  if (isEmbedded(config)) return fileStore(config.state.dir, { warn: null });
   if (url.startsWith('redis')) {
     const { linkRedis } = await import('../queue/redis-link.ts');
     const { redisStore } = await import('./redis-store.ts');

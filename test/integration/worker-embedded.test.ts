@@ -320,6 +320,23 @@ describe('pausing', () => {
   });
 });
 
+describe('facts that cannot be read', () => {
+  test('are kept aside by the next worker, which says what is lost with them', async () => {
+    const home = workerHome(await start({ users: 20, seed: 1 }));
+    mkdirSync(home.state, { recursive: true });
+    writeFileSync(join(home.state, 'worker.sqlite'), Buffer.alloc(5000, 'x'));
+    const paused = await home.run(['pause', 'support']);
+    expect(paused.code).toBe(1);
+    expectOneLine(paused.stderr);
+    expect(paused.stderr).toContain('worker.sqlite is damaged: start `rollcall worker` anew');
+    const worker = await startWorkerIn(home);
+    expect(worker.stderr()).toContain('worker.sqlite could not be read; it is kept as');
+    const done = await home.run(['enqueue', 'support', '--wait', '--json']);
+    expect(json<RunLine>(done.stdout)).toMatchObject({ outcome: 'ok', seen: 20 });
+    await stopWorker(worker);
+  });
+});
+
 describe('an embedded queue that cannot be read', () => {
   test('is set aside and begins anew: schedules and pauses are there, runs are made, and a warning says so', async () => {
     const api = await start({ users: 20, seed: 1 });
