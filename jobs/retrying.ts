@@ -13,8 +13,11 @@ export const UNTIL_TAKEN: Pick<JobsOptions, 'attempts' | 'backoff'> = {
   backoff: { type: 'custom' },
 };
 
+/** A webhook that is back should not have to wait for its news: an alert's waits grow up to this, in ms. */
+export const ALERT_CAP_MS = 60_000;
+
 /** How long to wait after the n-th failed attempt, in ms: growing, up to five minutes, half of it by chance. */
-export function backoffMs(attempts: number, random: number = Math.random()): number {
-  const ceiling = Math.min(CAP_MS, BASE_MS * GROWTH ** Math.min(20, attempts - 1));
+export function backoffMs(attempts: number, random: number = Math.random(), cap: number = CAP_MS): number {
+  const ceiling = Math.min(cap, BASE_MS * GROWTH ** Math.min(20, attempts - 1));
   return Math.round(ceiling * (0.5 + random / 2));
 }

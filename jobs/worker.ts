@@ -8,7 +8,7 @@ import { makeMetrics } from './metrics.ts';
 import type { AnyWorker, Backend } from './queue/backend.ts';
 import { openBackend } from './queue/open-backend.ts';
 import type { RunData, RunResult, TickData } from './requests.ts';
-import { backoffMs } from './retrying.ts';
+import { ALERT_CAP_MS, backoffMs } from './retrying.ts';
 import { handleRun } from './runs.ts';
 import { beginSchedules, handleTick } from './schedules.ts';
 import { makeSessions } from './sessions.ts';
@@ -94,7 +94,10 @@ function makeWorkers(
   });
   const alerts = backend.worker<AlertData, number>('alerts', {
     process: (job) => handleAlert(shop, job),
-    options: { concurrency: 2, settings },
+    options: {
+      concurrency: 2,
+      settings: { backoffStrategy: (attempts) => backoffMs(attempts, Math.random(), ALERT_CAP_MS) },
+    },
   });
   alerts.on('failed', (_job, error) => {
     if (!shop.stopping.aborted)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { lastUntil, MAX_SPREAD_MS, missedSince, nextAfter, spreadOf, timesAfter } from '../../jobs/cron-times.ts';
 import { cutoff } from '../../jobs/periods.ts';
-import { backoffMs } from '../../jobs/retrying.ts';
+import { ALERT_CAP_MS, backoffMs } from '../../jobs/retrying.ts';
 import { sharedBudget } from '../../jobs/store/host-budget.ts';
 import { memoryBudget } from '../../src/http/budget.ts';
 
@@ -71,9 +71,10 @@ describe('the spread', () => {
 });
 
 describe('backing off', () => {
-  test('grows up to five minutes, half of it by chance', () => {
+  test('grows up to five minutes, or a minute for alerts, half of it by chance', () => {
     expect([1, 2, 3, 4, 5, 50].map((n) => backoffMs(n, 1))).toEqual([5000, 15_000, 45_000, 135_000, 300_000, 300_000]);
     expect(backoffMs(1, 0)).toBe(2500);
+    expect([1, 3, 4, 50].map((n) => backoffMs(n, 1, ALERT_CAP_MS))).toEqual([5000, 45_000, 60_000, 60_000]);
   });
 });
 
