@@ -147,6 +147,16 @@ export async function tellStale(shop: Workshop, connection: string, last_ok_at: 
 /** What the webhook is being told when the worker is asked to stop may be taken already: its answer is waited for, in ms. */
 const LAST_ANSWER_MS = 5000;
 
+/** Why nobody answered, in words; what was answered stays as it is. */
+function unheard(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (error.name === 'TimeoutError')
+    return new Error(`the webhook of alerts did not answer within ${PATIENCE_MS / 1000} s`, { cause: error });
+  if (!(error instanceof TypeError)) return error;
+  const why = error.cause instanceof Error ? error.cause.message : error.message;
+  return new Error(`the webhook of alerts cannot be reached (${why})`, { cause: error });
+}
+
 /** Posts one alert. What is not taken with a status of 2xx is an error. */
 async function post({ stopping }: Workshop, webhook: string, body: object): Promise<void> {
   stopping.throwIfAborted();
@@ -164,6 +174,8 @@ async function post({ stopping }: Workshop, webhook: string, body: object): Prom
     });
     await answer.body?.cancel();
     if (!answer.ok) throw new Error(`the webhook of alerts answered ${answer.status}`);
+  } catch (error) {
+    throw unheard(error);
   } finally {
     stopping.removeEventListener('abort', soon);
   }
