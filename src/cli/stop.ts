@@ -17,7 +17,10 @@ export function stopOnSignals(): Stop {
     const own = 128 + constants.signals[name];
     if (code !== null) process.exit(own);
     code = own;
-    process.stderr.write(`\nstopping after what is in hand; once more (${name}) stops at once\n`);
+    const words = `stopping after what is in hand; once more (${name}) stops at once`;
+    // Behind a terminal's ^C, or as a line like those of the log, which is not loaded for this alone.
+    const line = JSON.stringify({ level: 'info', time: new Date().toISOString(), msg: words });
+    process.stderr.write(process.stderr.isTTY === true ? `\n${words}\n` : `${line}\n`);
     controller.abort();
   };
   const interrupt = (): void => on('SIGINT');
