@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { extname } from 'node:path';
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Answered, Asked } from './embedded-wire.ts';
 
@@ -27,7 +28,14 @@ interface Thread {
   close(): Promise<void>;
 }
 
+/**
+ * Postgres is WebAssembly. Compiled once more for speed it takes 600 MB while that is done, and a queue of some runs a
+ * second does without.
+ */
+const PLAIN = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'] as const;
+
 async function startThread(folder: string): Promise<Thread> {
+  for (const flag of PLAIN) setFlagsFromString(flag);
   const entry = new URL(`./embedded-thread${extname(import.meta.url)}`, import.meta.url);
   // Flags of this process are for its own program.
   const worker = new Worker(entry, {

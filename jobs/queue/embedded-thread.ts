@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
+import { POSTGRES_CONF } from './embedded-options.ts';
 import type { Answered, Asked } from './embedded-wire.ts';
 
 /** Postgres in a thread of its own: a statement holds up whoever runs it, and the worker has locks to renew. */
@@ -9,8 +10,7 @@ async function serve(port: NonNullable<typeof parentPort>, folder: string): Prom
   const db = await PGlite.create({
     dataDir: folder,
     parsers: { 20: (value: string) => value },
-    // One session and a few thousand small rows: what a server sets aside would be 120 MB for nothing.
-    postgresqlconf: ['shared_buffers = 8MB', 'wal_buffers = 1MB', 'maintenance_work_mem = 16MB', 'max_connections = 5'],
+    postgresqlconf: POSTGRES_CONF,
   });
   db.onNotification((channel, payload) => say({ kind: 'notification', channel, payload }));
   const answer = async ({ id, text, params }: Asked): Promise<void> => {

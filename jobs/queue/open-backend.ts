@@ -17,6 +17,7 @@ import { lockFile } from '../../src/journal/lease.ts';
 import { fileStore } from '../store/file-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Backend } from './backend.ts';
+import { makeFiles } from './embedded-files.ts';
 import { embeddedPool } from './embedded-pool.ts';
 import { ill, placeOf, unreachable } from './link.ts';
 import { linkPostgres, QUEUE_SCHEMA } from './postgres-link.ts';
@@ -161,6 +162,7 @@ function taken(folder: string, who: string): RollcallError {
 type Pool = Awaited<ReturnType<typeof embeddedPool>>;
 
 async function openData(data: string): Promise<Pool> {
+  if (!existsSync(data)) await makeFiles(data);
   const pool = await embeddedPool(data);
   try {
     await migrate(pool);

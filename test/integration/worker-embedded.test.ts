@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -316,6 +316,19 @@ describe('pausing', () => {
       () => worker.log('run ended').some(({ trigger }) => trigger === 'schedule'),
       'the schedule starts a run',
     );
+    await stopWorker(worker);
+  });
+});
+
+describe('files of an embedded queue', () => {
+  test('that a killed worker was making are made anew, and what it left goes', async () => {
+    const home = workerHome(await start({ users: 20, seed: 1 }));
+    const queue = join(home.state, 'queue');
+    rmSync(join(queue, 'pglite'), { recursive: true });
+    mkdirSync(join(queue, 'pglite.new-1', 'base'), { recursive: true });
+    const worker = await startWorkerIn(home);
+    expect(readdirSync(queue).filter((name) => name.startsWith('pglite'))).toEqual(['pglite']);
+    expect((await home.run(['enqueue', 'support', '--wait'])).code).toBe(0);
     await stopWorker(worker);
   });
 });
