@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -104,18 +103,6 @@ describe('a worker with nothing but its state folder', () => {
     expect(stderr).toContain(`process ${worker.child.pid} on`);
     expect(stderr).toContain('is for one worker');
     await stopWorker(worker);
-  });
-});
-
-describe('a state folder that is not there to be used', () => {
-  test('ends the worker with exit 2 and names it', async () => {
-    const home = workerHome(await start({ users: 10 }));
-    rmSync(join(home.state, 'queue'), { recursive: true });
-    writeFileSync(join(home.state, 'queue'), '');
-    const { code, stderr } = await home.run(['worker']);
-    expect(code).toBe(2);
-    expectOneLine(stderr);
-    expect(stderr).toContain(`cannot make the folder ${join(home.state, 'queue')}`);
   });
 });
 
@@ -227,79 +214,6 @@ describe('handing over runs', () => {
   });
 });
 
-describe('the HTTP side', () => {
-  test('is open for health and metrics, and wants the token of a 0600 file for the rest', async () => {
-    const api = await start({ users: 30, seed: 1 });
-    const home = workerHome(api);
-    const worker = await startWorkerIn(home);
-    const ask = (path: string, init?: RequestInit): Promise<Response> =>
-      fetch(new URL(path, String(worker.http)), init);
-    const file = join(home.state, 'worker.token');
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    const token = readFileSync(file, 'utf8').trim();
-    expect(await (await ask('/healthz')).json()).toEqual({ status: 'ok' });
-    expect((await ask('/readyz')).status).toBe(200);
-    expect((await ask('/nowhere')).status).toBe(404);
-    expect((await ask('/runs')).status).toBe(405);
-    const run = { method: 'POST', body: JSON.stringify({ connection: 'support', kind: 'sync' }) };
-    expect((await ask('/runs', run)).status).toBe(401);
-    expect((await ask('/runs', { ...run, headers: { authorization: 'Bearer no' } })).status).toBe(401);
-    expect((await ask('/schedules')).status).toBe(401);
-    const headers = { authorization: `Bearer ${token}` };
-    const taken = await ask('/runs', { ...run, headers });
-    expect(taken.status).toBe(202);
-    const { job_id } = (await taken.json()) as { job_id: string };
-    await eventually(
-      async () => ((await (await ask(`/runs/${job_id}`, { headers })).json()) as Row).state === 'completed',
-      'the run is completed',
-    );
-    for (const body of [
-      '{"connection":"nobody"}',
-      '{"connection":1}',
-      '{',
-      '{"connection":"support","kind":"all"}',
-      '{"connection":"support","oops":1}',
-    ])
-      expect((await ask('/runs', { method: 'POST', body, headers })).status).toBe(400);
-    const metrics = await (await ask('/metrics')).text();
-    expect(metrics).toContain('rollcall_runs_total{connection="support",kind="sync",outcome="ok"} 1');
-    expect(metrics).toContain('rollcall_users_total{connection="support",change="inserted"} 30');
-    expect(metrics).toMatch(/rollcall_requests_total\{connection="support",call="list",status="200"\} 1/);
-    expect(metrics).toMatch(/rollcall_freshness_seconds\{connection="support"\} \d/);
-    expect(metrics).toContain('rollcall_queue_jobs{state="completed"} 1');
-    expect(metrics).toContain('rollcall_batch_seconds_count 1');
-    await stopWorker(worker);
-  });
-
-  test('at an address that is not of this machine ends the worker with exit 2', async () => {
-    const home = workerHome(await start({ users: 10 }), {
-      general: ['worker: { http: { host: 192.0.2.7, port: 9464 } }'],
-    });
-    const { code, stderr } = await home.run(['worker']);
-    expect(code).toBe(2);
-    expect(stderr).toContain('cannot listen on 192.0.2.7:9464');
-  });
-
-  test('takes a free port where its own is taken, and can be turned off', async () => {
-    const api = await start({ users: 10, seed: 1 });
-    const taken = createServer();
-    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-    const address = taken.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const home = workerHome(api, { general: [`worker: { http: { port: ${port} } }`] });
-    const worker = await startWorkerIn(home);
-    expect(worker.http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    expect(worker.http).not.toContain(`:${port}`);
-    await stopWorker(worker);
-    taken.close();
-    const quiet = workerHome(api, { general: ['worker: { http: false }'] });
-    const silent = await startWorkerIn(quiet);
-    expect(silent.http).toBe(false);
-    expect(existsSync(join(quiet.state, 'worker.json'))).toBe(false);
-    await stopWorker(silent);
-  });
-});
-
 describe('pausing', () => {
   test('keeps the schedule from starting runs, over a restart, until it is resumed; what is handed over runs', async () => {
     const api = await start({ users: 20, seed: 1 });
@@ -317,57 +231,5 @@ describe('pausing', () => {
       'the schedule starts a run',
     );
     await stopWorker(worker);
-  });
-});
-
-describe('files of an embedded queue', () => {
-  test('that a killed worker was making are made anew, and what it left goes', async () => {
-    const home = workerHome(await start({ users: 20, seed: 1 }));
-    const queue = join(home.state, 'queue');
-    rmSync(join(queue, 'pglite'), { recursive: true });
-    mkdirSync(join(queue, 'pglite.new-1', 'base'), { recursive: true });
-    const worker = await startWorkerIn(home);
-    expect(readdirSync(queue).filter((name) => name.startsWith('pglite'))).toEqual(['pglite']);
-    expect((await home.run(['enqueue', 'support', '--wait'])).code).toBe(0);
-    await stopWorker(worker);
-  });
-});
-
-describe('facts that cannot be read', () => {
-  test('are kept aside by the next worker, which says what is lost with them', async () => {
-    const home = workerHome(await start({ users: 20, seed: 1 }));
-    mkdirSync(home.state, { recursive: true });
-    writeFileSync(join(home.state, 'worker.sqlite'), Buffer.alloc(5000, 'x'));
-    const paused = await home.run(['pause', 'support']);
-    expect(paused.code).toBe(1);
-    expectOneLine(paused.stderr);
-    expect(paused.stderr).toContain('worker.sqlite is damaged: start `rollcall worker` anew');
-    const worker = await startWorkerIn(home);
-    expect(worker.stderr()).toContain('worker.sqlite could not be read; it is kept as');
-    const done = await home.run(['enqueue', 'support', '--wait', '--json']);
-    expect(json<RunLine>(done.stdout)).toMatchObject({ outcome: 'ok', seen: 20 });
-    await stopWorker(worker);
-  });
-});
-
-describe('an embedded queue that cannot be read', () => {
-  test('is set aside and begins anew: schedules and pauses are there, runs are made, and a warning says so', async () => {
-    const api = await start({ users: 20, seed: 1 });
-    const home = workerHome(api, { settings: [EVERY_SECOND] });
-    const first = await startWorkerIn(home);
-    await eventually(() => first.log('run ended').length >= 2, 'two runs');
-    await home.run(['pause', 'support']);
-    await stopWorker(first, 'SIGKILL');
-    const folder = join(home.state, 'queue', 'pglite');
-    writeFileSync(join(folder, 'global', 'pg_control'), Buffer.alloc(100));
-    const second = await startWorkerIn(home);
-    expect(second.stderr()).toContain('the embedded queue could not be read');
-    expect(existsSync(`${folder}.broken`)).toBe(true);
-    const done = await home.run(['enqueue', 'support', '--wait', '--json']);
-    expect(json<RunLine>(done.stdout)).toMatchObject({ outcome: 'ok', seen: 20 });
-    expect(second.log('run ended').map(({ trigger }) => trigger)).toEqual(['enqueue']);
-    await home.run(['resume', 'support']);
-    await eventually(() => second.log('run ended').length >= 3, 'the schedule goes on');
-    await stopWorker(second);
   });
 });

@@ -138,8 +138,7 @@ describe('a queue that cannot be had', () => {
     const warned = worker.log().filter(({ msg }) => msg.includes('set maxmemory-policy noeviction'));
     expect(warned).toMatchObject([{ level: 'warn' }]);
     expect(await stopWorker(worker)).toBe(143);
-    for (const line of worker.stderr().split('\n'))
-      if (line !== '') expect(line).toMatch(/^\{.*\}$/);
+    for (const line of worker.stderr().split('\n')) if (line !== '') expect(line).toMatch(/^\{.*\}$/);
   });
 
   test('a Redis that follows another one is refused, with exit 2', async () => {
