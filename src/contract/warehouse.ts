@@ -71,7 +71,10 @@ export interface Session {
   identity(connection: string): Promise<TableIdentity | null>;
   /** Runs statements that are not counted, in order: making tables and views, and rows about runs. */
   run(statements: readonly Statement[]): Promise<void>;
-  /** Loads the file into a staging table that is replaced if it is there; returns its quoted name. */
+  /**
+   * Loads the file into a staging table that is replaced if it is there; returns its quoted name. Tables of earlier batches
+   * of the same epoch, which a killed process has left, may be dropped: a ledger has one batch under way at a time.
+   */
   stage(file: SealedFile, signal: AbortSignal): Promise<string>;
   /** Drops what `stage` made; a staging table that is gone is no error. */
   unstage(staging: string): Promise<void>;

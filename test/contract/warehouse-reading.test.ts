@@ -57,10 +57,15 @@ describe.each(Object.values(warehouses))('$name: staging', (warehouse) => {
     expect(await desk.read(staged(staging))).toMatchObject([{ user_id: 'u3' }]);
   });
 
-  test('keeps the staging tables of two batches apart', async () => {
-    const [one, two] = [await stage('e1-1-aa', [upsert('u1')]), await stage('e1-2-bb', [upsert('u2')])];
+  test('keeps the staging tables of two ledgers apart, whatever the numbers of their batches', async () => {
+    const [one, two] = [await stage('e1-1-aa', [upsert('u1')]), await stage('e2-2-bb', [upsert('u2')])];
     expect(await desk.read(staged(one))).toMatchObject([{ user_id: 'u1' }]);
     expect(await desk.read(staged(two))).toMatchObject([{ user_id: 'u2' }]);
+  });
+
+  test('loads a later batch of the same ledger beside or in place of an earlier one', async () => {
+    await stage('e1-1-aa', [upsert('u1')]);
+    expect(await desk.read(staged(await stage('e1-2-bb', [upsert('u2')])))).toMatchObject([{ user_id: 'u2' }]);
   });
 
   test('is dropped, and dropping it twice is no error', async () => {
