@@ -8,7 +8,7 @@ import type { RunData } from '../../jobs/requests.ts';
 import { handleRun } from '../../jobs/runs.ts';
 import { beginSchedules, keepSchedules } from '../../jobs/schedules.ts';
 import type { PylonApi } from '../../src/demo/pylon/server.ts';
-import { expectTable, type Home, smallPages } from './cli.ts';
+import { expectTable, type Home, pagesAsked, smallPages, until } from './cli.ts';
 import { start } from './pylon.ts';
 import { configOfHome, type OwnWorker, ownWorker } from './queues.ts';
 import { storeContract } from './store-suite.ts';
@@ -130,7 +130,10 @@ export function queueContract({ name, url }: QueueDriver): void {
       slowPages(api, 100);
       const worker = await begin(await configOfHome(home(api)));
       const desk = deskOf(worker.shop.runs);
-      const ids = [await desk.enqueue(asked), await desk.enqueue({ ...asked, kind: 'backfill' })];
+      const first = await desk.enqueue(asked);
+      // Of two that are handed over at one moment either may be the first.
+      await until(() => pagesAsked(api).length >= 1, 'the first run reads');
+      const ids = [first, await desk.enqueue({ ...asked, kind: 'backfill' })];
       await eventually(() => ran(worker).length === 2, 'both runs ended');
       expect(ran(worker).map(({ kind }) => kind)).toEqual(['sync', 'backfill']);
       for (const id of ids)
