@@ -88,7 +88,7 @@ async function startThread(folder: string): Promise<Thread> {
 }
 
 /** A transaction holds the one session; everybody else's statements wait until it is over. */
-function serialised(query: Query): { any: Query; session(): Query } {
+function serialised(query: Query): { alone: Query; session(): Query } {
   let free: Promise<void> = Promise.resolve();
   const exclusive = async (): Promise<() => void> => {
     const before = free;
@@ -97,7 +97,7 @@ function serialised(query: Query): { any: Query; session(): Query } {
     await before;
     return resolve;
   };
-  const any: Query = async (text, params) => {
+  const alone: Query = async (text, params) => {
     const done = await exclusive();
     try {
       return await query(text, params);
@@ -106,12 +106,12 @@ function serialised(query: Query): { any: Query; session(): Query } {
     }
   };
   return {
-    any,
+    alone,
     session: () => {
       let end: (() => void) | null = null;
       return async (text, params) => {
         const word = /^\s*(\w+)/.exec(text)?.[1]?.toLowerCase() ?? '';
-        if (end === null && word !== 'begin') return any(text, params);
+        if (end === null && word !== 'begin') return alone(text, params);
         end ??= await exclusive();
         try {
           return await query(text, params);
@@ -132,7 +132,7 @@ function serialised(query: Query): { any: Query; session(): Query } {
  */
 export async function embeddedPool(folder: string) {
   const thread = await startThread(folder);
-  const { any, session } = serialised(thread.query);
+  const { alone, session } = serialised(thread.query);
   const events = new EventEmitter();
   events.setMaxListeners(0);
   thread.events.on('error', (error: Error) => events.emit('error', error));
@@ -153,7 +153,7 @@ export async function embeddedPool(folder: string) {
     });
   };
   return Object.assign(events, {
-    query: any as TypedQuery,
+    query: alone as TypedQuery,
     connect: async () => {
       // Statements name no schema: each session looks into the queue's.
       const made = client();

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
-import type { Changes, Mark, WriteEntry, WriteLog, WriteOp, WriteOutcome } from '../contract/writes.ts';
+import type { Changes, Mark, WriteEntry, WriteLog } from '../contract/writes.ts';
 import { RollcallError } from '../errors.ts';
 import { explainSqlite, isUnreadable, makeFolder, openPlain } from './database.ts';
 import { explained } from './explained.ts';
@@ -37,20 +37,8 @@ const LAYOUT = `
   ) strict;
 `;
 
-interface Row {
-  readonly write_id: string;
-  readonly key: string;
-  readonly user_id: string | null;
-  readonly op: WriteOp;
-  readonly changes: string;
-  readonly before: string;
-  readonly outcome: WriteOutcome | null;
-  readonly requested_at: string;
-  readonly answered_at: string | null;
-  readonly actor: string;
-  readonly response_status: number | null;
-  readonly error: string | null;
-}
+/** An entry as it is stored: lists and objects as JSON. */
+type Row = Omit<WriteEntry, 'changes' | 'before'> & { readonly changes: string; readonly before: string };
 
 const COLUMNS =
   'write_id, key, user_id, op, changes, before, outcome, requested_at, answered_at, actor, response_status, error';

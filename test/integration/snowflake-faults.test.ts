@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snowflake } from '../../src/warehouses/snowflake.ts';
 import type { Peer } from '../peers/snowflake/state.ts';
-import { LOADER, optionsTo, peerOf } from '../support/snowflake.ts';
+import { LOADER, optionsTo, peerOf, sentSince } from '../support/snowflake.ts';
 import { type Desk, openDesk, recordedAt, upsert } from '../support/warehouses.ts';
 
 let peer: Peer;
@@ -20,10 +20,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The statements since an entry of the log, by their first words. */
-const sentSince = (since: number): string[] =>
-  peer.log.slice(since).map(({ sql }) => sql.trim().split(/\s+/).slice(0, 2).join(' ').toUpperCase());
 
 const seqs = async (): Promise<unknown[]> => (await desk.rows('user_changes', 'seq')).map((row) => row.seq);
 
@@ -90,7 +86,7 @@ describe('a batch is applied once when', () => {
     peer.faults.add({ when: /^update .*ROLLCALL_STATE/i, trouble: crowded, times: 2 });
     const since = peer.log.length;
     expect(await desk.apply(BATCH)).toMatchObject({ result: 'done' });
-    expect(sentSince(since).filter((words) => words === 'ROLLBACK')).toHaveLength(2);
+    expect(sentSince(peer, since).filter((words) => words === 'ROLLBACK')).toHaveLength(2);
     expect(await seqs()).toEqual([1, 1]);
   });
 
@@ -141,7 +137,7 @@ describe('a transaction', () => {
       kind: 'bug',
       message: expect.stringMatching(/Duplicate row.*\(100090\)/),
     });
-    expect(sentSince(since).at(-1)).toBe('ROLLBACK');
+    expect(sentSince(peer, since).at(-1)).toBe('ROLLBACK');
     expect(await seqs()).toEqual([]);
     expect(await desk.apply([upsert('u1')])).toMatchObject({ result: 'done' });
   });

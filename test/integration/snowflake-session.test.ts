@@ -9,7 +9,7 @@ import { snowflake } from '../../src/warehouses/snowflake.ts';
 import { ask, begin, logIn, logOut, rowsOf } from '../../src/warehouses/snowflake-link.ts';
 import { options } from '../../src/warehouses/snowflake-login.ts';
 import type { Peer } from '../peers/snowflake/state.ts';
-import { LOADER, optionsTo, peerOf } from '../support/snowflake.ts';
+import { LOADER, optionsTo, peerOf, sentSince } from '../support/snowflake.ts';
 import { type Desk, openDesk, reject, upsert } from '../support/warehouses.ts';
 
 let peer: Peer;
@@ -25,10 +25,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The statements since an entry of the log, by their first words. */
-const sentSince = (since: number): string[] =>
-  peer.log.slice(since).map(({ sql }) => sql.trim().split(/\s+/).slice(0, 2).join(' ').toUpperCase());
 
 describe('an upload', () => {
   test('that the store refuses is an error, though the driver raises none', async () => {
@@ -225,7 +221,7 @@ describe('a session', () => {
     const session = await open();
     expect(await session.identity('crm')).toEqual(before);
     expect(before).toMatchObject({ rows: 1, empty: ['roles', 'teams', 'rejected_records'] });
-    expect(sentSince(since)).toEqual(['SHOW TABLES']);
+    expect(sentSince(peer, since)).toEqual(['SHOW TABLES']);
     expect(peer.log.slice(since).some(({ wakes }) => wakes)).toBe(false);
     expect([session.statements(), session.usage?.()]).toEqual([0, null]);
     await session.close();

@@ -41,3 +41,7 @@ export async function peerOf(options: Partial<PeerOptions> = {}): Promise<Peer> 
   peers.push(peer);
   return peer;
 }
+
+/** The statements since an entry of a peer's log, by their first words. */
+export const sentSince = (peer: Peer, since: number): string[] =>
+  peer.log.slice(since).map(({ sql }) => sql.trim().split(/\s+/).slice(0, 2).join(' ').toUpperCase());

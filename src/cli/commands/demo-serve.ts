@@ -1,47 +1,31 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type PylonApi, startPylon } from '../../demo/pylon/server.ts';
 import { isAbort } from '../../errors.ts';
+import { type DemoFiles, writeDemo } from '../demo-stage.ts';
 import { globalsOf } from '../globals.ts';
 import { print } from '../print.ts';
 import { stopOnSignals } from '../stop.ts';
 
-const FOLDER = 'rollcall-demo';
 const USERS = 500;
 /** Every quarter of a minute: the demo's API allows it, and nobody waits long for something to see. */
 const SCHEDULE = '*/15 * * * * *';
 /** How often somebody changes the name, in ms. */
 const CHANGE_MS = 20_000;
 
-/** The folder is the demo's own: what an earlier demo left in it is removed, anything else is left alone. */
-function writeFiles(api: PylonApi): string {
-  const folder = resolve(FOLDER);
-  for (const name of ['data', 'rollcall.yaml', '.env']) rmSync(join(folder, name), { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(
-    join(folder, 'rollcall.yaml'),
-    [
-      '# Written by `rollcall demo --serve`; the next demo writes it again.',
-      'warehouse:',
-      '  type: duckdb',
-      '  path: ./data/warehouse.duckdb',
-      'state:',
-      '  dir: ./data/state',
-      'connections:',
-      '  support:',
-      '    source: pylon',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the config, resolved from .env beside it
-      '    token: ${PYLON_TOKEN}',
-      `    base_url: ${api.url}`,
-      `    schedule: "${SCHEDULE}"`,
-      '',
-    ].join('\n'),
-  );
-  writeFileSync(join(folder, '.env'), `PYLON_TOKEN=${api.token}\n`, { mode: 0o600 });
-  return join(FOLDER, 'rollcall.yaml');
-}
+/** The demo's configuration: a schedule for a worker, beside what a sync needs. */
+const files = (api: PylonApi): DemoFiles => ({
+  connections: [
+    'support:',
+    '  source: pylon',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the config, resolved from .env beside it
+    '  token: ${PYLON_TOKEN}',
+    `  base_url: ${api.url}`,
+    `  schedule: "${SCHEDULE}"`,
+  ],
+  secrets: { PYLON_TOKEN: api.token },
+});
 
 /** Renames one user after the other until it is told to stop. */
 async function keepChanging(api: PylonApi, signal: AbortSignal, say: (line: string) => void): Promise<void> {
@@ -65,8 +49,9 @@ export async function serveDemo(_options: object, command: Command): Promise<num
   const stop = stopOnSignals();
   const api = await startPylon({ users: USERS, seed: 7 });
   try {
-    const file = writeFiles(api);
-    if (globals.json) print(JSON.stringify({ url: api.url, config: resolve(file), schedule: SCHEDULE }));
+    const written = writeDemo(files(api));
+    const file = relative('.', written);
+    if (globals.json) print(JSON.stringify({ url: api.url, config: written, schedule: SCHEDULE }));
     else {
       say(`A Pylon API with ${USERS} users runs at ${api.url} until Ctrl-C; somebody changes the name now and then.`);
       say(`In other terminals:\n`);

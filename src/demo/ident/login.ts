@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { isObject, type Json, type JsonObject } from '../../contract/json.ts';
+import type { JsonObject } from '../../contract/json.ts';
+import { objectOf } from '../local/body.ts';
 import { Refusal } from '../local/refusal.ts';
 import type { Asked } from '../local/route.ts';
 import type { Reply } from '../local/send.ts';
@@ -14,16 +15,8 @@ const REFRESH_LIFE_MS = 30 * 24 * HOUR_MS;
 /** The password of everybody in the local API, which stores none. */
 export const PASSWORD = 'correct horse';
 
-/** The request's body as an object. Throws the 400. */
-export function bodyOf({ body }: Asked): JsonObject {
-  try {
-    const parsed: Json = JSON.parse(body);
-    if (isObject(parsed)) return parsed;
-  } catch {
-    // Any text that is not JSON is the caller's mistake, whatever the parser says about it.
-  }
-  throw new Refusal({ status: 400, message: 'malformed request body' });
-}
+/** The request's body as an object. Throws the 400, in Ident's words. */
+export const bodyOf = (asked: Asked): JsonObject => objectOf(asked, 'malformed request body');
 
 /** `POST /authenticate`: a day's token for an address and a password, and a refresh token where it is asked for. */
 export function authenticate(world: IdentWorld, tokens: Tokens, asked: Asked): Reply {

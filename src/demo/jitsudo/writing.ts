@@ -1,23 +1,11 @@
-import { isObject, type Json, type JsonObject } from '../../contract/json.ts';
+import { badRequest, objectOf } from '../local/body.ts';
 import { Refusal } from '../local/refusal.ts';
 import type { Asked } from '../local/route.ts';
 import type { JitsudoUser, JitsudoWorld } from './world.ts';
 
-const badRequest = (message: string): Refusal => new Refusal({ status: 400, message });
-
-function bodyOf({ body }: Asked): JsonObject {
-  try {
-    const parsed: Json = JSON.parse(body);
-    if (isObject(parsed)) return parsed;
-  } catch {
-    // Any text that is not JSON is the caller's mistake, whatever the parser says about it.
-  }
-  throw badRequest('the body must be a JSON object');
-}
-
 /** `PUT /users/{id}`: name and roles, both; the name of a user of an identity provider is not changed here. */
 export function putUser(world: JitsudoWorld, user: JitsudoUser, asked: Asked): JitsudoUser {
-  const { name, roles } = bodyOf(asked);
+  const { name, roles } = objectOf(asked);
   if (typeof name !== 'string' || name === '') throw badRequest('name is required');
   if (!Array.isArray(roles)) throw badRequest('roles is required');
   const given = roles.map((role) => String(role));
@@ -29,7 +17,7 @@ export function putUser(world: JitsudoWorld, user: JitsudoUser, asked: Asked): J
 
 /** `POST /users/{id}/suspend`: `active` false suspends, true reactivates. */
 export function suspendUser(world: JitsudoWorld, user: JitsudoUser, asked: Asked): JitsudoUser {
-  const { active } = bodyOf(asked);
+  const { active } = objectOf(asked);
   if (typeof active !== 'boolean') throw badRequest('active is required');
   return world.change(user.id, { active });
 }
