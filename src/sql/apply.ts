@@ -1,6 +1,7 @@
 import type { ColumnType, Dialect } from '../contract/dialect.ts';
 import { LISTED } from '../contract/effects.ts';
 import type { Script, Statement } from '../contract/warehouse.ts';
+import { plain } from './plain.ts';
 import { RECORD_COLUMNS, REJECTED_RECORDS, USER_CHANGES, USERS } from './tables.ts';
 import { typedLines } from './typed.ts';
 
@@ -20,8 +21,6 @@ export interface BatchFacts {
   /** The ledger knows of no row for any user of the batch: a plain INSERT will do, without reading the rows that are there. */
   readonly onlyNew: boolean;
 }
-
-const plain = (sql: string): Statement => ({ sql, params: [] });
 
 /** Renders one batch's statements. */
 interface Writer {

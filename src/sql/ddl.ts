@@ -1,10 +1,9 @@
 import type { Dialect } from '../contract/dialect.ts';
 import type { Field } from '../contract/source.ts';
 import type { Statement } from '../contract/warehouse.ts';
+import { plain } from './plain.ts';
 import { TABLES, type Table } from './tables.ts';
 import { viewNames, views } from './views.ts';
-
-const plain = (sql: string): Statement => ({ sql, params: [] });
 
 function create(dialect: Dialect, table: Table): Statement {
   const columns = table.columns.map((column) => `${dialect.name(column.name)} ${dialect.types[column.type]}`);

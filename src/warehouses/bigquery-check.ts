@@ -2,11 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OpenContext, SealedFile, Session, Statement } from '../contract/warehouse.ts';
+import type { OpenContext, SealedFile, Session } from '../contract/warehouse.ts';
+import { plain } from '../sql/plain.ts';
 import type { BigqueryOptions } from './bigquery-options.ts';
 import { openDataset } from './bigquery-session.ts';
-
-const plain = (sql: string): Statement => ({ sql, params: [] });
 
 /** One staged line, which is loaded, changed, read and dropped again: all that a sync does, on a table of its own. */
 async function tryOut(session: Session, folder: string, signal: AbortSignal): Promise<void> {

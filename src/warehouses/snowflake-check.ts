@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { plain } from '../sql/plain.ts';
 import { TABLES } from '../sql/tables.ts';
-import { type Desk, inTransaction, leave, persist, plain, use } from './snowflake-desk.ts';
+import { type Desk, inTransaction, leave, persist, use } from './snowflake-desk.ts';
 import { snowflakeDialect } from './snowflake-dialect.ts';
 import { driverFolder } from './snowflake-driver.ts';
 import { ask, type Link } from './snowflake-link.ts';

@@ -3,6 +3,7 @@ import pRetry from 'p-retry';
 import type { Usage } from '../contract/run.ts';
 import type { OpenContext, Row, Statement } from '../contract/warehouse.ts';
 import { isAbort, RollcallError } from '../errors.ts';
+import { plain } from '../sql/plain.ts';
 import { explain, isCrowded } from './snowflake-errors.ts';
 import { giveLink, takeLink } from './snowflake-keep.ts';
 import { type Answer, ask, codeOf, isOver, type Link } from './snowflake-link.ts';
@@ -23,8 +24,6 @@ export interface Desk {
   counted: number;
   readonly used: { rows: number; bytes: number; readonly jobs: string[] };
 }
-
-export const plain = (sql: string): Statement => ({ sql, params: [] });
 
 async function linkOf(desk: Desk): Promise<Link> {
   if (desk.link !== null && !desk.link.lost) return desk.link;

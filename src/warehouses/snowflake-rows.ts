@@ -36,12 +36,14 @@ function plain(column: Column, value: unknown): unknown {
   return column.isDate() ? instant(micros).slice(0, 10) : instant(micros);
 }
 
-/** Names of a result's columns, and what turns the driver's rows, in array mode, into ours. */
+/** What reads the rows of one result. */
 interface RowReader {
+  /** Its columns, as our rows have them. */
   readonly names: readonly string[];
   read(row: readonly unknown[]): Row;
 }
 
+/** Turns rows of the driver's, in array mode, into ours. */
 export function rowReader(columns: readonly Column[]): RowReader {
   const names = lowered(columns.map((column) => column.getName()));
   return {

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Row, Statement, TableIdentity } from '../contract/warehouse.ts';
 import type { PlacedColumn } from '../sql/ddl.ts';
+import { plain } from '../sql/plain.ts';
 import { refillColumns } from '../sql/repair.ts';
 import { REJECTED_RECORDS, ROLES, STATE, TABLES, TEAMS, USERS } from '../sql/tables.ts';
-import { type Desk, type Hope, inTransaction, persist, plain, use } from './snowflake-desk.ts';
+import { type Desk, type Hope, inTransaction, persist, use } from './snowflake-desk.ts';
 import { addedColumn, snowflakeDialect } from './snowflake-dialect.ts';
 import { explain } from './snowflake-errors.ts';
 import { ask, codeOf, describe, type Link } from './snowflake-link.ts';
