@@ -158,7 +158,7 @@ async function renderers(): Promise<string[]> {
   const exported = modules.flatMap((module) => Object.entries(module));
   const functions = exported.filter(([, value]) => typeof value === 'function').map(([name]) => name);
   // These render nothing, or a part that the statements of batches have.
-  return functions.filter((name) => !['stateRowOf', 'viewNames', 'lacking', 'typedLines'].includes(name));
+  return functions.filter((name) => !['stateRowOf', 'viewNames', 'lacking', 'typedLines', 'plain'].includes(name));
 }
 
 let analyzer: Analyzer;
