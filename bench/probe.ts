@@ -13,12 +13,38 @@ export interface Cost {
   /** Longest time between two turns of the event loop, in ms. A loop that is free shows `RESOLUTION_MS`. */
   readonly block_max_ms: number;
   readonly block_p99_ms: number;
+  /** Long turns of the event loop. */
+  readonly turns: readonly Turn[];
+}
+
+/** What the main thread computed between two looks at it, as far as it was long. */
+export interface Turn {
+  /** When it was over, in ms since 1970. */
+  readonly at: number;
+  /** Processor time of the main thread alone: without what it waited for a processor. */
+  readonly cpu_ms: number;
 }
 
 /** The environment variable that names the file to write. */
 export const COST_FILE = 'ROLLCALL_BENCH_COST';
 
 const RESOLUTION_MS = 10;
+
+/** Turns that took longer are long. */
+const LONG_MS = 20;
+
+/** Notes long turns from here on. */
+function watchTurns(): readonly Turn[] {
+  const turns: Turn[] = [];
+  let before = process.threadCpuUsage();
+  setInterval(() => {
+    const { user, system } = process.threadCpuUsage(before);
+    before = process.threadCpuUsage();
+    const cpu_ms = (user + system) / 1000;
+    if (cpu_ms > LONG_MS) turns.push({ at: Date.now(), cpu_ms });
+  }, RESOLUTION_MS).unref();
+  return turns;
+}
 
 /** Peak memory since exec. `maxRSS` alone begins with that of the process that started this one, on Linux. */
 function peakKb(): number {
@@ -31,6 +57,7 @@ const file = process.env[COST_FILE];
 if (file !== undefined && isMainThread) {
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();
+  const turns = watchTurns();
   process.once('exit', () => {
     loop.disable();
     const { userCPUTime, systemCPUTime } = process.resourceUsage();
@@ -39,6 +66,7 @@ if (file !== undefined && isMainThread) {
       cpu_s: (userCPUTime + systemCPUTime) / 1e6,
       block_max_ms: loop.max / 1e6,
       block_p99_ms: loop.percentile(99) / 1e6,
+      turns,
     };
     writeFileSync(file, JSON.stringify(cost));
   });

@@ -89,6 +89,10 @@ function startOne({ folder }: Scene, number: number, ran: () => void): Working {
   return { child, cost, ready: ready.promise, died: died.promise };
 }
 
+/** Most processor time of the main thread in one turn of its loop between two times, in ms. */
+const longestTurn = ({ turns }: Cost, from: number, to: number): number =>
+  Math.max(0, ...turns.filter(({ at }) => at > from && at <= to).map(({ cpu_ms }) => cpu_ms));
+
 async function stopOne({ child, cost }: Working): Promise<Cost> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGTERM');
@@ -126,10 +130,12 @@ async function round(name: string, scene: Scene, workers: number): Promise<Round
     const urls = await Promise.all(started.map(({ ready }) => ready));
     // What starting held up is over; from here on it counts.
     await Promise.all(urls.map(heldMs));
+    const ready = Date.now();
     if (Date.now() >= due.getTime()) throw new Error(`${name}: it took the workers too long to start, nothing was due`);
     console.error(`${name}: ${workers} ready, due at ${due.toISOString()}`);
     await Promise.race([all.promise, ...started.map(({ died }) => died)]);
     const held = await Promise.all(urls.map(heldMs));
+    const over = Date.now();
     const costs = await Promise.all(started.map(stopOne));
     const late = await lateness(scene.folder, due);
     if (late.runs !== scene.connections) throw new Error(`${late.runs} of ${scene.connections} runs were ok`);
@@ -140,6 +146,7 @@ async function round(name: string, scene: Scene, workers: number): Promise<Round
       peak_mb: Math.max(...costs.map(({ peak_mb }) => peak_mb)),
       cpu_s: costs.reduce((sum, { cpu_s }) => sum + cpu_s, 0),
       block_max_ms: Math.max(...held),
+      turn_max_ms: Math.max(...costs.map((cost) => longestTurn(cost, ready, over))),
     };
     // All of them are printed at the end; if a later round fails, this one was not for nothing.
     console.error(lineOf(done));
