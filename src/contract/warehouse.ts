@@ -9,6 +9,8 @@ export type Param = string | number | boolean | null;
 export interface Statement {
   readonly sql: string;
   readonly params: readonly Param[];
+  /** It makes what lasts, and what is there already it leaves as it is: a session that has run it need not run it again. */
+  readonly lasting?: true;
   /** It only adds those columns to a table that are missing: a warehouse that sees for free that none is may leave it out. */
   readonly adds?: {
     readonly table: string;

@@ -24,7 +24,7 @@ export function layout(dialect: Dialect, source: string, fields: readonly Field[
     ...TABLES.map((table) => create(dialect, table)),
     ...TABLES.flatMap((table) => widen(dialect, table)),
     ...views(dialect, source, fields).map(plain),
-  ];
+  ].map((statement) => ({ ...statement, lasting: true as const }));
 }
 
 /** A column of one of our tables. */

@@ -9,7 +9,7 @@ async function column(connection: DuckDBConnection, sql: string, params: string[
 }
 
 /** Our views, and the columns of our tables as `table.column`. */
-async function layoutOf(connection: DuckDBConnection): Promise<string[]> {
+export async function layoutOf(connection: DuckDBConnection): Promise<string[]> {
   const ours = TABLES.map((table) => duckdbDialect.literal(table.name)).join(', ');
   const found = await column(
     connection,
@@ -41,8 +41,11 @@ async function stateOf(connection: DuckDBConnection, name: string): Promise<Stat
 }
 
 /** The tables' identity is theirs by the state row alone: the file is one, and no other metadata outlives a reopening. */
-export async function identity(connection: DuckDBConnection, name: string): Promise<TableIdentity | null> {
-  const layout = await layoutOf(connection);
+export async function identity(
+  connection: DuckDBConnection,
+  name: string,
+  layout: readonly string[],
+): Promise<TableIdentity | null> {
   const there = new Set(layout);
   if (TABLES.some((table) => !layout.some((found) => found.startsWith(`${table.name}.`)))) return null;
   const asked = [USERS, STATE, ...TABLES.filter((table) => WATCHED.includes(table.name))];

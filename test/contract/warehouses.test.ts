@@ -35,6 +35,8 @@ describe.each(Object.values(warehouses))('$name before anything was made', (ware
     await desk.apply([upsert('u1', { name: 'Ada' })]);
     const before = await desk.rows('users', 'user_id');
     await desk.prepare();
+    await desk.reopen();
+    await desk.prepare();
     for (const { name, columns } of TABLES) {
       const known = columns.map((column) => desk.d.name(column.name)).join(', ');
       await expect(desk.read(`select ${known} from ${desk.d.table(name)}`)).resolves.toBeInstanceOf(Array);
@@ -60,8 +62,20 @@ describe.each(Object.values(warehouses))('$name before anything was made', (ware
     ]);
   });
 
+  test('makes in the same session what was given up because of a statement that failed', async () => {
+    const desk = await openDesk(warehouse);
+    const { d } = desk;
+    const failing = { sql: `insert into ${d.table('nowhere')} (${d.name('connection')}) values ('crm')`, params: [] };
+    await expect(desk.session().run([...layout(d, SOURCE, FIELDS), failing])).rejects.toBeInstanceOf(RollcallError);
+    await desk.prepare();
+    await desk.claim('e1');
+    await desk.apply([upsert('u1', { name: 'Ada' })]);
+    await expect(desk.rows('current_users', 'user_id')).resolves.toMatchObject([{ user_id: 'u1', name: 'Ada' }]);
+  });
+
   test('shows a view with the fields that the source has now', async () => {
     const desk = await openDesk(warehouse);
+    await desk.prepare(FIELDS);
     await desk.prepare(FIELDS.slice(0, 1));
     await desk.prepare(FIELDS);
     await expect(desk.read(`select ${desk.d.name('tags')} from ${desk.d.table(`${SOURCE}_users`)}`)).resolves.toEqual(
