@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Access, Row, Session, Statement, Warehouse } from '../src/contract/warehouse.ts';
+import type { Access, ReadOptions, Row, Session, Statement, Warehouse } from '../src/contract/warehouse.ts';
 import { makeLine } from './line.ts';
 import type { Held, Locks } from './locks.ts';
 
@@ -77,9 +77,9 @@ function lent(opened: Opened, close: () => Promise<void>): Session {
       throw error;
     }
   };
-  const read = async function* (query: Statement): AsyncIterable<Row> {
+  const read = async function* (query: Statement, options?: ReadOptions): AsyncIterable<Row> {
     try {
-      yield* session.read(query);
+      yield* session.read(query, options);
     } catch (error) {
       opened.tainted = true;
       throw error;

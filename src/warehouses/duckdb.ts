@@ -3,7 +3,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Warehouse } from '../contract/warehouse.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
-import { makeRoom, openFile } from './duckdb-open.ts';
+import { makeRoom, narrowMask, openFile } from './duckdb-open.ts';
 import { removeCopy } from './duckdb-scrub.ts';
 import { session } from './duckdb-session.ts';
 
@@ -29,7 +29,7 @@ type Options = z.infer<typeof options>;
  * ones, rewriting up to a million rows. Within a large load that would be most of the work; so it is done by one session
  * in so many, drawn by chance, and not with a large batch. Runs that change nothing count: each adds its own row.
  */
-const COMPACTS_EVERY = 64;
+const COMPACTS_EVERY = 16;
 
 /** A file without a byte is what a crash leaves that came before the first one. */
 const isThere = (path: string): boolean => existsSync(path) && (!statSync(path).isFile() || statSync(path).size > 0);
@@ -50,6 +50,7 @@ export const duckdb: Warehouse<Options> = {
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
     if (access === 'write') {
+      narrowMask(o.path);
       removeCopy(o.path);
       await connection.run('set max_vacuum_tasks = 0');
       // What is larger goes straight to its place when it is committed, small writes of many connections to the log first.
