@@ -1,8 +1,10 @@
-import { chmodSync, copyFileSync, existsSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Warehouse } from '../../src/contract/warehouse.ts';
 import { duckdb } from '../../src/warehouses/duckdb.ts';
+import { scrub } from '../../src/warehouses/duckdb-scrub.ts';
 import { openDesk, placeOf, upsert } from '../support/warehouses.ts';
 
 const warehouse = duckdb as Warehouse;
@@ -55,4 +57,30 @@ test('the log is readable for nobody who may not read the file', async () => {
   await desk.reopen();
   await desk.apply([upsert('u1', { name: 'Ada' })]);
   expect(statSync(logOf(file)).mode & 0o777).toBe(0o600);
+});
+
+/** A connection on which a statement fails before it does anything. */
+const failingAt = (connection: DuckDBConnection, statement: string): DuckDBConnection =>
+  new Proxy(connection, {
+    get: (target, property) =>
+      property === 'run'
+        ? async (sql: string) => {
+            if (sql === statement) throw new Error('IO Error: no space left on device');
+            return target.run(sql);
+          }
+        : Reflect.get(target, property).bind(target),
+  });
+
+test('a copy without the deleted rows takes the place of the file only when all of it is out of the log', async () => {
+  const instance = await DuckDBInstance.create(file);
+  const connection = await instance.connect();
+  await connection.run("set wal_autocheckpoint = '4MB'");
+  await connection.run('create table own as select range as n from range(100)');
+  await connection.run('checkpoint');
+  const before = readFileSync(file);
+  await expect(scrub(failingAt(connection, 'checkpoint scrubbed'), file)).rejects.toThrow(/no space left/);
+  expect(readFileSync(file)).toEqual(before);
+  expect(readdirSync(dirname(file))).toEqual(['warehouse.duckdb']);
+  connection.closeSync();
+  instance.closeSync();
 });
