@@ -134,7 +134,8 @@ function handedOn(parts: SessionParts): Sessions {
     const found = idle;
     if (found === null || line.waiting() > 0) return;
     idle = null;
-    await closeNow(found);
+    // Whoever used it has his answer. What keeps it from closing well is met, and told, by whoever opens it next.
+    await closeNow(found).catch(() => undefined);
   };
   return {
     open: async (access, signal, waited) => {

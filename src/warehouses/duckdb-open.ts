@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBInstance } from '@duckdb/node-api';
@@ -83,15 +83,6 @@ export async function openFile(o: DuckdbFile, readOnly: boolean, context: OpenCo
       await sleep(LOCK_POLL, undefined, { signal: context.signal });
     }
   }
-}
-
-/**
- * DuckDB makes its log beside the file with the rights that the process's mask leaves. Whoever may not read the file may
- * not read its log: the mask is narrowed to the file's mode, and stays so, as sessions of other files may be open.
- */
-export function narrowMask(path: string): void {
-  const withheld = ~statSync(path).mode & 0o066;
-  process.umask(process.umask() | withheld);
 }
 
 /** Makes the folder that the file lies in. */

@@ -76,10 +76,7 @@ async function run(h: Handle, statements: readonly Statement[]): Promise<void> {
     for (const statement of due) await exec(h, statement, 'prepare tables');
   });
   const lasting = statements.filter((statement) => statement.lasting === true);
-  if (lasting.length === 0) return;
-  h.made = new Set(lasting.map(({ sql }) => sql));
-  // Tables and views go to their place before rows do, so that the log, which a kill leaves to be read, has rows alone.
-  await one(h, 'checkpoint', 'prepare tables');
+  if (lasting.length > 0) h.made = new Set(lasting.map(({ sql }) => sql));
 }
 
 async function stage(h: Handle, file: SealedFile): Promise<string> {

@@ -3,7 +3,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Warehouse } from '../contract/warehouse.ts';
 import { duckdbDialect } from './duckdb-dialect.ts';
-import { makeRoom, narrowMask, openFile } from './duckdb-open.ts';
+import { makeRoom, openFile } from './duckdb-open.ts';
 import { removeCopy } from './duckdb-scrub.ts';
 import { session } from './duckdb-session.ts';
 
@@ -50,11 +50,11 @@ export const duckdb: Warehouse<Options> = {
     const connection = await instance.connect();
     await connection.run("set TimeZone = 'UTC'");
     if (access === 'write') {
-      narrowMask(o.path);
       removeCopy(o.path);
       await connection.run('set max_vacuum_tasks = 0');
-      // What is larger goes straight to its place when it is committed, small writes of many connections to the log first.
-      await connection.run("set wal_autocheckpoint = '4MB'");
+      // What is committed goes straight to its place. DuckDB reads a log that a kill left into whatever file of that name
+      // it finds, also into an older one that was put back.
+      await connection.run("set wal_autocheckpoint = '0KB'");
     }
     return session(
       instance,
