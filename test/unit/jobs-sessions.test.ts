@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { makeLine } from '../../jobs/line.ts';
 import type { Locks } from '../../jobs/locks.ts';
 import { makeSessions, type SessionParts } from '../../jobs/sessions.ts';
@@ -9,7 +9,7 @@ const never = new AbortController().signal;
 const waited = (): void => undefined;
 
 /** A warehouse of nothing, and what was done to it. */
-function scene(oneSession: boolean) {
+function scene(oneSession: boolean, closing = async (): Promise<void> => undefined) {
   const done: string[] = [];
   let open = 0;
   const session = (access: string): Session => {
@@ -32,6 +32,7 @@ function scene(oneSession: boolean) {
       close: async () => {
         open -= 1;
         done.push(`close ${access}`);
+        await closing();
       },
     };
   };
@@ -114,6 +115,22 @@ describe('a warehouse that bears one session', () => {
     expect(done.filter((step) => step.startsWith('open')).length).toBe(
       done.filter((step) => step.startsWith('close')).length,
     );
+  });
+
+  test('that does not close well once nobody wants it is given up, and the next one opens it anew', async () => {
+    const full = vi.fn(async () => undefined).mockRejectedValueOnce(new Error('the disk is full'));
+    const { done, sessions } = scene(true, full);
+    const first = await sessions.open('write', never, waited);
+    const impatient = new AbortController();
+    const second = sessions.open('write', impatient.signal, waited);
+    const closing = first?.close();
+    impatient.abort();
+    await closing;
+    await expect(second).rejects.toThrow();
+    await expect.poll(() => done.at(-1)).toBe('unlock');
+    await (await sessions.open('write', never, waited))?.close();
+    const each = ['lock', 'open write', 'close write', 'unlock'];
+    expect(done).toEqual([...each, ...each]);
   });
 });
 
